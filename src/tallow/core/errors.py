@@ -73,6 +73,10 @@ class SpecError(TallowError, ValueError):
     """An indicator's text cannot be read, or names something unknown."""
 
 
+class UnknownNameError(SpecError):
+    """A name is none of an indicator; the message lists names like it."""
+
+
 class ParameterError(TallowError, ValueError):
     """A parameter is outside what its declaration allows."""
 

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Column, Table
 
+from tallow.core.described import (
+    by_default,
+    default_names,
+    details_of,
+    example_of,
+    missing_policy,
+    number_text,
+    shifts_of,
+    summary_of,
+    usual_values,
+)
 from tallow.core.errors import ParameterError, excerpt
-from tallow.core.operator import CONVENTIONS, PEER, Convention, Indicator, Value, Values
+from tallow.core.operator import CONVENTIONS, Indicator
 from tallow.core.registry import registry
-from tallow.core.spec import parse_specs
 from tallow.serve.console import QUIET, make_console, make_table, number, print_json
 from tallow.serve.new_indicator import create_indicator
-from tallow.serve.reference import shifted
 
 OWN_PACKAGE = "tallow"
 
-MISSING = {
-    "window": "null while a row of the window is missing",
-    "recursive": "null on a row that is missing; the state stays as it was",
-    "cross": "null on a row that is missing; others are compared without it",
-}
-"""The policy that follows from an indicator's kind of memory."""
 
 KINDS = {
     "window": "window: a function of the last rows",
@@ -65,7 +66,7 @@ def show_all(as_json: bool) -> int:
     """Print every indicator; return the exit code."""
     found = sorted(registry().by_name.values(), key=lambda indicator: indicator.name)
     if as_json:
-        print_json([_summary(indicator) for indicator in found])
+        print_json([summary_of(indicator) for indicator in found])
         return 0
     console = make_console()
     table = make_table(
@@ -96,7 +97,7 @@ def show_one(name: str, as_json: bool) -> int:
     """
     indicator = registry().find(name)
     if as_json:
-        print_json(_details(indicator))
+        print_json(details_of(indicator))
         return 0
     console = make_console()
     console.print(f"[bold]{indicator.name}[/]  {escape(indicator.title)}{_origin(indicator)}\n")
@@ -105,7 +106,7 @@ def show_one(name: str, as_json: bool) -> int:
         _section(console, "Parameters", _parameters(indicator))
     _section(console, "Outputs", _outputs(indicator))
     _section(console, "Conventions", _conventions(indicator))
-    _section(console, "Try", f'tallow run candles.csv -i "{_example(indicator)}" -o bars.parquet')
+    _section(console, "Try", f'tallow run candles.csv -i "{example_of(indicator)}" -o bars.parquet')
     return 0
 
 
@@ -128,34 +129,26 @@ def _other_names(indicators: Iterable[Indicator]) -> str:
 
 
 def _row(indicator: Indicator) -> tuple[str, ...]:
-    columns, rows = _by_default(indicator)
-    mark = "*" if indicator.name in _default_set() else ""
+    columns, rows = by_default(indicator)
+    mark = "*" if indicator.name in default_names() else ""
     title = escape(indicator.title) + _origin(indicator)
     warmup = _compact_warmup(rows)
     return indicator.name + mark, title, escape(", ".join(columns)), indicator.memory, warmup
 
 
-def _by_default(indicator: Indicator) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Return the columns, and their warm-ups, of whoever names no output."""
-    values = _usual(indicator)
-    columns, rows = indicator.column_names(values, "tradingview"), indicator.warmup(values)
-    usual = [k for k, output in enumerate(indicator.outputs) if not output.on_request]
-    return tuple(columns[k] for k in usual), tuple(rows[k] for k in usual)
-
-
 def _facts(indicator: Indicator) -> Table:
-    values = _usual(indicator)
+    values = usual_values(indicator)
     facts = {
         "formula": indicator.formula,
-        "example": _example(indicator),
+        "example": example_of(indicator),
         "other names": ", ".join(indicator.aliases) or "none",
         "reads": ", ".join(indicator.input_names(values)),
         "source": _source(indicator),
         "memory": KINDS[indicator.memory],
         "seed": indicator.seed,
         "flat case": indicator.flat,
-        "missing values": _missing(indicator),
-        "charts draw": ", ".join(_shifted(indicator)) or "each value at its row",
+        "missing values": missing_policy(indicator),
+        "charts draw": ", ".join(shifts_of(indicator)) or "each value at its row",
         "reference": indicator.reference,
         "version": f"{indicator.version}; raised when a value changes",
     }
@@ -165,22 +158,9 @@ def _facts(indicator: Indicator) -> Table:
     return table
 
 
-def _shifted(indicator: Indicator) -> Iterator[str]:
-    """Yield the outputs that charts draw at another row, and by how many rows."""
-    for output, rows in shifted(indicator):
-        yield f"{output} {rows}"
-
-
-def _missing(indicator: Indicator) -> str:
-    """Say what an indicator makes of missing rows."""
-    if PEER in indicator.inputs:
-        return "none of its own; null where the other instrument's row is missing"
-    return MISSING[indicator.memory]
-
-
 def _source(indicator: Indicator) -> str:
     """Say what may stand in the place of the indicator's own input."""
-    own = indicator.source_input(_usual(indicator))
+    own = indicator.source_input(usual_values(indicator))
     if own is None:
         return "none: it takes these of every row"
     other = "hl2" if own != "volume" else "close"
@@ -192,7 +172,7 @@ def _parameters(indicator: Indicator) -> Table:
     for parameter in indicator.parameters:
         table.add_row(
             parameter.name,
-            _number(parameter.default),
+            number_text(parameter.default),
             parameter.rule,
             escape(parameter.description),
         )
@@ -200,7 +180,7 @@ def _parameters(indicator: Indicator) -> Table:
 
 
 def _outputs(indicator: Indicator) -> Table:
-    values = _usual(indicator)
+    values = usual_values(indicator)
     table = make_table("name", "column", "unit", "bounds", number("warm-up"), "meaning")
     columns = indicator.column_names(values, "tradingview")
     for output, column, rows in zip(
@@ -222,7 +202,7 @@ def _conventions(indicator: Indicator) -> Table:
     for convention in CONVENTIONS:
         values = indicator.values((), {}, convention)
         preset = indicator.presets.get(convention, {})
-        given = ", ".join(f"{name}={_number(value)}" for name, value in preset.items())
+        given = ", ".join(f"{name}={number_text(value)}" for name, value in preset.items())
         table.add_row(convention, given or "as above", _compact_warmup(indicator.warmup(values)))
     return table
 
@@ -234,26 +214,6 @@ def _section(console: Console, title: str, body: Table | str) -> None:
         console.print("  " + body, markup=False, soft_wrap=True)
     else:
         console.print(Padding(body, (0, 0, 0, 2)))
-
-
-def _example(indicator: Indicator) -> str:
-    """Return a spec as people write it: with the first numbers, those that columns are named by."""
-    templates = "".join(output.column for output in indicator.outputs)
-    shown = itertools.takewhile(lambda p: f"{{{p.name}}}" in templates, indicator.parameters)
-    numbers = ", ".join(_number(parameter.default) for parameter in shown)
-    return f"{indicator.name}({numbers})" if numbers else indicator.name
-
-
-def _number(value: Value) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _usual(indicator: Indicator, convention: Convention = "tradingview") -> Values:
-    return indicator.values((), {}, convention)
-
-
-def _default_set() -> set[str]:
-    return {spec.indicator.name for spec in parse_specs("default")}
 
 
 def _origin(indicator: Indicator) -> str:
@@ -272,72 +232,3 @@ def _bounds(minimum: float, maximum: float) -> str:
     if math.isinf(maximum):
         return f">= {minimum:g}"
     return f"<= {maximum:g}" if math.isinf(minimum) else f"{minimum:g}..{maximum:g}"
-
-
-def _finite(value: float) -> float | None:
-    """Return a bound as JSON can say it: null where there is none."""
-    return value if math.isfinite(value) else None
-
-
-def _summary(indicator: Indicator) -> dict[str, Any]:
-    columns, rows = _by_default(indicator)
-    return {
-        "name": indicator.name,
-        "aliases": list(indicator.aliases),
-        "title": indicator.title,
-        "columns": list(columns),
-        "memory": indicator.memory,
-        "warmup": list(rows),
-        "in_default_set": indicator.name in _default_set(),
-        "package": indicator.advance.__module__.partition(".")[0],
-    }
-
-
-def _details(indicator: Indicator) -> dict[str, Any]:
-    return _summary(indicator) | {
-        "example": _example(indicator),
-        "inputs": list(indicator.input_names(_usual(indicator))),
-        "source_input": indicator.source_input(_usual(indicator)),
-        "formula": indicator.formula,
-        "seed": indicator.seed,
-        "flat": indicator.flat,
-        "missing_values": _missing(indicator),
-        "charts_draw": list(_shifted(indicator)),
-        "reference": indicator.reference,
-        "version": indicator.version,
-        "parameters": [
-            {
-                "name": parameter.name,
-                "default": parameter.default,
-                "minimum": _finite(parameter.minimum),
-                "maximum": _finite(parameter.maximum),
-                "choices": list(parameter.choices),
-                "description": parameter.description,
-            }
-            for parameter in indicator.parameters
-        ],
-        "outputs": [
-            {
-                "name": output.name,
-                "column": column,
-                "on_request": output.on_request,
-                "unit": output.unit,
-                "minimum": _finite(output.minimum),
-                "maximum": _finite(output.maximum),
-                "description": output.description,
-            }
-            for output, column in zip(
-                indicator.outputs,
-                indicator.column_names(_usual(indicator), "tradingview"),
-                strict=True,
-            )
-        ],
-        "presets": {name: _preset(indicator, name) for name in CONVENTIONS},
-    }
-
-
-def _preset(indicator: Indicator, convention: Convention) -> Mapping[str, Any]:
-    return {
-        "parameters": dict(indicator.presets.get(convention, {})),
-        "warmup": list(indicator.warmup(_usual(indicator, convention))),
-    }

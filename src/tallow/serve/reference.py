@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from tallow.core.described import shifted
 from tallow.core.limits import CHAIN_MAX
 from tallow.core.operator import Convention, Indicator, Library, Value, Values
 from tallow.core.registry import registry
@@ -192,18 +193,6 @@ def _spec(indicator: Indicator, values: Values) -> str:
 
 def _value(value: Value) -> str:
     return f'"{value}"' if isinstance(value, str) else f"{value:g}"
-
-
-def shifted(indicator: Indicator) -> Iterable[tuple[str, str]]:
-    """Yield the outputs that charts draw at another row, and at which."""
-    yield from ((each.name, "at its extreme") for each in indicator.outputs if each.at_extreme)
-    if indicator.shift is None:
-        return
-    rows = indicator.shift(indicator.values((), {}))
-    for output, shift in zip(indicator.outputs, rows, strict=True):
-        if shift:
-            way = "later" if shift > 0 else "earlier"
-            yield output.name, f"{abs(shift)} rows {way}"
 
 
 def _defaults(indicator: Indicator, convention: Convention) -> tuple[str, str]:

@@ -68,6 +68,12 @@ ASKED_INSTRUMENTS_MAX = 500
 ASKED_CHARACTERS_MAX = 8_192
 """Longest text of one parameter: of indicators, of a cursor, of a moment."""
 
+LISTED_MAX = 500
+"""Most entries of a page of instruments or of quarantined rows."""
+
+COVERED_INSTRUMENTS_MAX = 50
+"""Instruments whose coverage is counted at once: all their candles are read."""
+
 PAGE_ROWS = 5_000
 """Rows of a page, where no limit is asked for."""
 

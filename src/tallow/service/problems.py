@@ -10,7 +10,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from tallow.core.errors import StoreError, TallowError, UniverseError, UnknownInstrumentError
+from tallow.core.errors import (
+    StoreError,
+    TallowError,
+    UniverseError,
+    UnknownInstrumentError,
+    UnknownNameError,
+)
 from tallow.service.errors import BusyError, NotAcceptableError, RefusedError
 
 MEDIA_TYPE = "application/problem+json"
@@ -20,6 +26,7 @@ _STATUSES: tuple[tuple[type[TallowError], int], ...] = (
     (BusyError, 503),
     (StoreError, 503),
     (UnknownInstrumentError, 404),
+    (UnknownNameError, 404),
     (UniverseError, 404),
     (NotAcceptableError, 406),
 )

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from tallow.core.text import printable
 from tallow.core.time import now_us
 from tallow.service.http.answers import BARS, BarsAnswer, rows_of
 from tallow.service.http.bars import BarPages, Page
@@ -24,10 +23,11 @@ from tallow.service.http.formats import (
 )
 from tallow.service.http.questions import BarsQuestion, ManyQuestion, require_named, said
 from tallow.service.http.ready import VARY, ReadyAnswer, ReadyAnswers
+from tallow.service.http.sending import CHANGING, header_lines
 from tallow.service.problems import PROBLEMS
 from tallow.service.service import Service
 
-FIXED, CHANGING = "private, max-age=3600", "private, no-cache"
+FIXED = "private, max-age=3600"
 
 
 def make_router(service: Service) -> APIRouter:
@@ -111,13 +111,9 @@ def _headers(page: Page, asked: BarsQuestion) -> dict[str, str]:
         "Cache-Control": FIXED if page.is_fixed else CHANGING,
         "Vary": VARY,
         "Tallow-Rows": str(len(page.frame)),
+        **header_lines(about),
     }
     if about["next"]:
         words = said(asked, "cursor") | {"cursor": about["next"]}
         headers["Link"] = f'<?{urlencode(words, doseq=True)}>; rel="next"'
-        headers["Tallow-Next"] = about["next"]
-    for name in ("known_at", "why_empty", "assumed"):
-        if about[name]:
-            text = printable(about[name]).encode("ascii", "backslashreplace").decode()
-            headers[f"Tallow-{name.replace('_', '-').title()}"] = text
     return headers

@@ -39,7 +39,7 @@ class ReadyAnswer:
 
     def response(self, if_none_match: str | None) -> Response:
         """Return the answer; without its body, if the client has it."""
-        if if_none_match is not None and _names(if_none_match, self.tag):
+        if if_none_match is not None and is_named(if_none_match, self.tag):
             return Response(None, 304, self.headers)
         return Response(self.body, 200, self.headers, self.media_type)
 
@@ -75,6 +75,7 @@ class ReadyAnswers:
             self.bytes -= len(self._answers.popitem(last=False)[1].body)
 
 
-def _names(if_none_match: str, tag: str) -> bool:
+def is_named(if_none_match: str, tag: str) -> bool:
+    """Say whether a client has what a tag is of."""
     tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
     return tag in tags or "*" in tags

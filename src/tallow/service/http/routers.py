@@ -6,8 +6,16 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from tallow.service.http import candles
+from tallow.service.http import candles, explained, live, reference, screens, sequences, stored
 from tallow.service.service import Service
 
-HTTP_ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (candles.make_router,)
+HTTP_ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (
+    candles.make_router,
+    live.make_router,
+    screens.make_router,
+    sequences.make_router,
+    explained.make_router,
+    stored.make_router,
+    reference.make_router,
+)
 """Functions that take the service, and return a router of a subject."""
