@@ -49,7 +49,7 @@ class WhoQuestion(BaseModel):
         return self.at is not None or self.known_at is not None
 
 
-class ScreenQuestion(WhoQuestion):
+class HttpScreen(WhoQuestion):
     """A screen, as a URL has it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
@@ -60,7 +60,7 @@ class ScreenQuestion(WhoQuestion):
     ascending: bool = Field(default=False, description="Sort the lowest first.")
 
 
-class SavedScreensQuestion(ScreenQuestion):
+class HttpSavedScreens(HttpScreen):
     """A screen as a body, which may bring texts of screens that the condition names."""
 
     saved: dict[Name, Condition] = Field({}, max_length=SCREENS_MAX)
@@ -82,14 +82,14 @@ def make_router(service: Service) -> APIRouter:
     shape: Any = {"response_model": PageAnswer, "responses": rows_of({"rows": []})}
 
     @router.get("/screens", **shape)
-    async def screen(request: Request, asked: Annotated[ScreenQuestion, Query()]) -> Response:
+    async def screen(request: Request, asked: Annotated[HttpScreen, Query()]) -> Response:
         """Return which instruments match a condition, and how many do not or are unknown."""
         return await _send(request, service, asked, {})
 
-    @router.post("/screens", openapi_extra=_body_of(SavedScreensQuestion), **shape)
+    @router.post("/screens", openapi_extra=_body_of(HttpSavedScreens), **shape)
     async def saved_screen(request: Request) -> Response:
         """Return the same; a body has room for long conditions, and for saved screens."""
-        asked = await read_model(request, SavedScreensQuestion)
+        asked = await read_model(request, HttpSavedScreens)
         return await _send(request, service, asked, dict(asked.saved))
 
     @router.get("/squeezes", **shape)
@@ -116,7 +116,7 @@ def _body_of(model: type[BaseModel]) -> dict[str, Any]:
 async def _send(
     request: Request,
     service: Service,
-    asked: ScreenQuestion,
+    asked: HttpScreen,
     saved: dict[str, str],
     *,
     of_store: bool = False,
@@ -165,12 +165,12 @@ def about_screen(found: ScreenResult, limit: int) -> dict[str, Any]:
     }
 
 
-def _squeeze_screen(asked: SqueezesQuestion) -> ScreenQuestion:
+def _squeeze_screen(asked: SqueezesQuestion) -> HttpScreen:
     numbers = (asked.length, asked.multiplier, asked.lookback, asked.tolerance)
     spec = f"squeeze({', '.join(f'{each:g}' for each in numbers)})"
     shown = ("distance", "lowest", "in_range", "contracting", "percentile")
     who = {name: getattr(asked, name) for name in WhoQuestion.model_fields}
-    return ScreenQuestion(
+    return HttpScreen(
         condition=f"{spec}[in_range] >= {asked.least}",
         columns=tuple(f"{spec}[{name}]" for name in shown),
         sort=f"{spec}[distance]",

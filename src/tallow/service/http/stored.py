@@ -28,11 +28,11 @@ from tallow.service.problems import PROBLEMS
 from tallow.service.service import Service
 
 
-class _Asked(BaseModel):
+class _Question(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class KindQuestion(_Asked):
+class KindQuestion(_Question):
     """Which candles of the store."""
 
     source_timeframe: Text = Field("1m", description="How long the candles last.")
@@ -60,7 +60,7 @@ class CoverageQuestion(KindQuestion):
     )
 
 
-class QuarantineQuestion(_Asked):
+class QuarantineQuestion(_Question):
     """A page of quarantined rows."""
 
     limit: int = Field(100, ge=1, le=LISTED_MAX)
@@ -68,7 +68,7 @@ class QuarantineQuestion(_Asked):
     settled: bool = Field(default=False, description="Those whose good candle came later, too.")
 
 
-class UniverseQuestion(_Asked):
+class UniverseQuestion(_Question):
     """Of which date a universe is asked."""
 
     at: date | None = Field(None, description="Members on this date; today by default.")
