@@ -7,6 +7,7 @@ symbols; expected tables come from an engine. The command line is called as a sh
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -32,8 +33,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def answer(**more: object) -> dict[str, list[dict[str, object]]]:
-    asked = {"moves": "move(3)", "horizon": 2, **more}
-    found = AnalyticsEngine().sequences("1m", candles=market(), **asked)  # type: ignore[arg-type]
+    asked = {"candles": market(), "moves": "move(3)", "horizon": 2, **more}
+    found = AnalyticsEngine().sequences("1m", **asked)  # type: ignore[arg-type]
     names = ("scores", "pooled", "patterns", "sequences")
     tables = {name: getattr(found, name) for name in names}
     return {
@@ -50,6 +51,22 @@ def test_files_and_a_store_answer_the_same_as_an_engine(folder: Path) -> None:
         assert found["pooled"] == expected["pooled"]
         assert "sequences" not in found
         assert found["judged_at"] == f"{DAYS[-1]}T04:15:00+00:00"
+
+
+def test_a_store_answers_as_of_a_moment_by_what_was_known(folder: Path) -> None:
+    """Candles of which every move is turned round later: before, nobody knew."""
+    before = datetime.now(UTC).isoformat()
+    turned = market().rename({"open": "close", "close": "open"}).select(market().columns)
+    turned.write_parquet("turned.parquet")
+    assert tallow("ingest", "turned.parquet", "--store", "store", *SAID, "--quiet").exit_code == 0
+    at = f"{DAYS[1]}T09:30"
+    for when, candles in ((("--known-at", before), market()), ((), turned)):
+        found = told("sequences", "--store", "store", *WORDS, *when)
+        assert found["scores"] == answer(candles=candles)["scores"]
+    found = told("sequences", "--store", "store", *WORDS, "--at", at, "--known-at", before)
+    assert found["scores"] == answer(at=at)["scores"]
+    assert found["judged_at"] == f"{DAYS[1]}T04:00:00+00:00"
+    assert answer()["scores"] != answer(candles=turned)["scores"]
 
 
 def test_a_named_instrument_has_its_patterns_and_sequences(folder: Path) -> None:
