@@ -122,6 +122,7 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/quarantine": ("quarantine",),
     "serve/query": ("query",),
     "serve/watch": ("watch",),
+    "service/keys/binding": ("serve",),
     "serve/rollout": ("rollout start",),
     "serve/run": ("run",),
     "serve/explain": ("explain",),

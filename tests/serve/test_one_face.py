@@ -41,6 +41,7 @@ REPORTS = ("run", "ingest", "query", "live", "compare")
 ASKS = ("screen", "sequences")
 SERVES = ("serve", "config")
 ONE = ("plot", "explain")
+KEYS = ("keys create", "keys list")
 LATER = ("watch", "config", "explain")
 CHECKS = ("leak-check", *ASKS)
 CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", *ONE, "watch", *CHECKS)
@@ -61,7 +62,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--final-at": ("final_at", ("run", "query", "plot")),
     "--json": (
         "json",
-        (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", *CHECKS, *LATER),
+        (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, *KEYS, "indicators", "doctor", *CHECKS, *LATER),
     ),
     "--json-file": ("json_file", (*REPORTS, *ASKS, "explain")),
     "--strict": ("strict", (*REPORTS, *ONE, *ASKS)),

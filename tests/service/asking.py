@@ -42,7 +42,9 @@ class Client:
 
         async def asking() -> httpx.Response:
             transport = httpx.ASGITransport(self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://tallow") as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://localhost"
+            ) as client:
                 known = {name: each for name, each in parameters.items() if each is not None}
                 return await client.request(method, url, params=known, headers=said, json=json)
 

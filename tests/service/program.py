@@ -25,15 +25,22 @@ def free_port() -> int:
 @contextmanager
 def served(*options: str) -> Iterator[str]:
     """Run `tallow serve` with options; give its URL; stop it as an operator would."""
+    with running(*options) as (program, url):
+        yield url
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(30) == 0, program.communicate()[1]
+
+
+@contextmanager
+def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `tallow serve` with options; give the process and its URL; kill it at the end."""
     port = free_port()
     command = [sys.executable, "-m", "tallow", "serve", "--port", str(port), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
         url = f"http://127.0.0.1:{port}"
         try:
             _wait(program, url)
-            yield url
-            program.send_signal(signal.SIGTERM)
-            assert program.wait(30) == 0, program.communicate()[1]
+            yield program, url
         finally:
             program.kill()
 

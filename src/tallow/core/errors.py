@@ -161,6 +161,10 @@ class LostConnectionError(StoreError):
     """The store's database cannot be reached, or ended the connection."""
 
 
+class KeyFileError(TallowError, OSError):
+    """A file of a service's keys cannot be read or written, or is none; or a key is unknown."""
+
+
 class FeedError(TallowError, OSError):
     """A feed is unknown, cannot be opened, or is used against its rules."""
 

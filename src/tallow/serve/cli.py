@@ -25,6 +25,7 @@ from tallow.serve import (
     cli_watch,
     options,
 )
+from tallow.serve.cli_keys import keys_app
 from tallow.serve.cli_rollout import rollout_app
 from tallow.serve.cli_store import store_app
 from tallow.serve.cli_universe import universe_app
@@ -155,6 +156,7 @@ app = make_app(PROGRAM, HELP, EPILOG)
 app.add_typer(store_app)
 app.add_typer(universe_app)
 app.add_typer(rollout_app)
+app.add_typer(keys_app)
 _verb = partial(add_verb, app)
 
 

@@ -89,6 +89,9 @@ DemoOption = Annotated[
         INPUT,
     ),
 ]
+ServeKeysOption = Annotated[
+    Path | None, option("--keys FILE", "The file of keys, where clients need one.", INPUT)
+]
 HostOption = Annotated[str | None, option("--host ADDRESS", "Address to listen on.", OUTPUT)]
 PortOption = Annotated[int | None, option("--port N", "Port to listen on.", OUTPUT)]
 
@@ -100,6 +103,7 @@ def serve(
     demo: DemoOption = False,
     timeframe: ServeTimeframesOption = None,
     indicators: ServeIndicatorsOption = None,
+    keys: ServeKeysOption = None,
     host: HostOption = None,
     port: PortOption = None,
 ) -> None:
@@ -117,6 +121,7 @@ def config(
     feed: ServeFeedOption = None,
     timeframe: ServeTimeframesOption = None,
     indicators: ServeIndicatorsOption = None,
+    keys: ServeKeysOption = None,
     host: HostOption = None,
     port: PortOption = None,
     json: options.JsonOption = False,

@@ -19,6 +19,7 @@ from tallow.serve.live import asked_to_stop, compile_session
 from tallow.serve.serve_demo import say_what_to_try, with_market
 from tallow.serve.verbs import take_interrupts_back
 from tallow.service.app import make_app
+from tallow.service.keys.binding import require_keys
 from tallow.service.limits import STREAM_REQUEST_BYTES
 from tallow.service.logs import configure_logs, log_event
 from tallow.service.read_settings import read_settings
@@ -35,6 +36,7 @@ def run_service(*, config: Path | None, demo: bool, **given: Any) -> int:
     """Serve until SIGINT or SIGTERM, and return the exit code; `TallowError` on wrong settings."""
     take_interrupts_back()
     settings = read_settings(config, timeframes=given.pop("timeframe"), **given)
+    require_keys(settings)
     configure_logs(settings.log)
     with with_market(settings) if demo else nullcontext(settings) as chosen:
         _serve(chosen, say_what_to_try if demo else None)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from tallow.service import operations
 from tallow.service.http.routers import HTTP_ROUTERS
+from tallow.service.keys.guard import Guard, GuardMiddleware
+from tallow.service.keys.routes import make_router as make_tickets
 from tallow.service.problems import add_problems
 from tallow.service.service import Service
 from tallow.service.stream import route as stream
@@ -20,6 +23,9 @@ ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (
 )
 """Functions that take the service, and return a router of ``/v1``."""
 
+_ASKED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match")
+_READ_HEADERS = ("ETag", "Idempotent-Replayed", "Retry-After")
+
 
 def make_app(service: Service) -> FastAPI:
     """Return the application of a service that is open."""
@@ -29,4 +35,16 @@ def make_app(service: Service) -> FastAPI:
     for make_router in ROUTERS:
         app.include_router(make_router(service), prefix="/v1")
     app.include_router(operations.make_router(service))
+    guard = Guard(service.settings)
+    app.include_router(make_tickets(guard), prefix="/v1")
+    app.add_middleware(GuardMiddleware, guard=guard)
+    if service.settings.origins:
+        # The outermost: a page reads refusals, too.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=service.settings.origins,
+            allow_methods=["GET", "POST", "PUT"],
+            allow_headers=_ASKED_HEADERS,
+            expose_headers=_READ_HEADERS,
+        )
     return app

@@ -69,3 +69,35 @@ class KeyReusedError(RefusedError):
     """An idempotency key was sent with another request."""
 
     status = 422
+
+
+class UnauthorizedError(RefusedError):
+    """Nobody that is known asks."""
+
+    status = 401
+
+    def headers(self) -> dict[str, str]:
+        """Return how to say who asks."""
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class ForbiddenError(RefusedError):
+    """Whoever asks may not."""
+
+    status = 403
+
+
+class WrongHostError(RefusedError):
+    """A request is for another host."""
+
+    status = 421
+
+
+class TooOftenError(RefusedError):
+    """A key or an address asks too often."""
+
+    status = 429
+
+    def __init__(self, text: str, retry_seconds: int) -> None:
+        super().__init__(text)
+        self.retry_seconds = retry_seconds

@@ -98,6 +98,24 @@ READY_BYTES = 67_108_864
 PACKED_FROM_BYTES = 1_024
 """Bodies that are shorter are sent as they are, whatever the client would unpack."""
 
+TICKET_SECONDS = 30
+"""How long a ticket is good."""
+
+TICKETS_MAX = 10_000
+"""Tickets that were given and not used yet; more are refused."""
+
+RATES_MAX = 10_000
+"""Keys and addresses whose rates are known; the one that asked longest ago is forgotten."""
+
+RATE_BURST_SECONDS = 2.0
+"""How much of a rate may come at once, after a pause as long."""
+
+FAILURES_PER_SECOND, FAILURES_BURST = 1.0, 100.0
+"""Wrong keys of an address that are answered as such."""
+
+KEY_FILE_BYTES_MAX = 4_194_304
+"""Longest file of a service's keys that is read: some twenty thousand of them."""
+
 WRITES_MAX = 256
 """Writes that wait or run; more are refused."""
 

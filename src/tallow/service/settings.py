@@ -79,6 +79,12 @@ class ServiceSettings(BaseSettings):
     rollout: Annotated[Path, AfterValidator(_plan)] | None = Field(
         None, description="Plan of a rollout, to be among the metrics."
     )
+    keys: Path | None = Field(None, description="File of keys; none are asked for without it.")
+    hosts: list[str] = Field([], description="Names by which clients may ask the service.")
+    origins: list[str] = Field([], description="Origins of pages that may ask, with https://.")
+    requests_per_second: float = Field(
+        2_000.0, gt=0, description="Requests of a key, and of an address, that are answered."
+    )
     feed_lag_max: float = Field(
         60.0, gt=0, description="Seconds of lag of the feed with which the service is not ready."
     )

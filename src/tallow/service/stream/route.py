@@ -21,7 +21,7 @@ def make_router(service: Service) -> APIRouter:
 
     @router.websocket("/stream")
     async def stream(websocket: WebSocket) -> None:
-        refusal = await _refusal(service, websocket)
+        refusal = _refusal(service, websocket)
         if refusal is not None:
             await websocket.send_denial_response(refusal)
             return
@@ -46,22 +46,12 @@ def _say_left(service: Service, client: StreamClient) -> None:
     log_event("client", kind=kind, reason=client.dropped, clients=len(service.hub.clients))
 
 
-async def _refusal(service: Service, websocket: WebSocket) -> Response | None:
+def _refusal(service: Service, websocket: WebSocket) -> Response | None:
     """Return why a client is not taken; None if it is."""
     if SUBPROTOCOL not in websocket.scope["subprotocols"]:
         text = f"stream: no Sec-WebSocket-Protocol {SUBPROTOCOL}; ask for it"
         return problem(400, "Subprotocol", text)
-    refusal = await authorize_socket(websocket)
-    if refusal is None and len(service.hub.clients) >= STREAM_CLIENTS_MAX:
+    if len(service.hub.clients) >= STREAM_CLIENTS_MAX:
         text = f"stream: {STREAM_CLIENTS_MAX:,} clients are connected; try again in a moment"
         return problem(503, "Busy", text, {"Retry-After": str(RETRY_SECONDS)})
-    return refusal
-
-
-async def authorize_socket(websocket: WebSocket) -> Response | None:
-    """Return the refusal of a page of another origin; None where a client may connect."""
-    origin = websocket.headers.get("origin")
-    if origin is None or origin.partition("://")[2] == websocket.headers.get("host"):
-        return None
-    text = f"stream: Origin {origin[:100]}; must be this service's own; open the page from there"
-    return problem(403, "Origin", text)
+    return None

@@ -39,6 +39,9 @@ PARQUET = "application/vnd.apache.parquet"
 TYPES = (JSON, LINES, CSV, ARROW, PARQUET)
 
 _COLUMNS = tuple(CANDLE_SCHEMA)
+_INTEGERS = 2**63
+"""What is not less is no whole number of a column, and stays the text that it was."""
+
 _SAME = {
     "application/jsonl": LINES,
     "application/ndjson": LINES,
@@ -61,7 +64,7 @@ def media_type(header: str, types: Sequence[str]) -> str:
     return known
 
 
-def candles_of(body: bytes, kind: str, timezone: str | None, calendar: str) -> Candles:
+def candles_of(body: bytes, kind: str, timezone: str | None) -> Candles:
     """Return the one-minute candles of a body, and what of it is quarantined.
 
     Raises
@@ -71,7 +74,8 @@ def candles_of(body: bytes, kind: str, timezone: str | None, calendar: str) -> C
     BodyTooLargeError
         If it has more than `ROWS_MAX` rows.
     """
-    said: dict[str, Any] = {"source_timeframe": "1m", "calendar": calendar, "timezone": timezone}
+    # A calendar that never closes tells of no zone: what is not said is not guessed here.
+    said: dict[str, Any] = {"source_timeframe": "1m", "calendar": "24/7", "timezone": timezone}
     if kind in (JSON, LINES):
         rows = items(body, kind)
         return plain_candles(rows, timezone) or _bounded(read_candles(frame_of(rows), **said))
@@ -118,6 +122,8 @@ def items(body: bytes, kind: str) -> list[dict[str, Any]]:
     except ValueError as error:
         raise CandleInputError(f"body: {error}") from error
     _require_few(len(found))
+    if not found:
+        raise CandleInputError("body: has no row; send candles")
     for number, item in enumerate(found, 1):
         if not isinstance(item, dict):
             raise CandleInputError(f"body: row {number}; must be an object of fields; correct it")
@@ -137,9 +143,10 @@ def frame_of(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
 
 def _column(name: str, values: Sequence[Any]) -> pl.Series:
     kinds = {type(value) for value in values} - {type(None)}
-    if kinds <= {int} and all(value is None or -(2**63) <= value < 2**63 for value in values):
+    is_exact = not any(type(value) is int and abs(value) >= _INTEGERS for value in values)
+    if kinds <= {int} and is_exact:
         return pl.Series(name, values, pl.Int64)
-    if kinds <= {int, float}:
+    if kinds <= {int, float} and is_exact:
         return pl.Series(name, [None if v is None else float(v) for v in values], pl.Float64)
     return pl.Series(name, [None if v is None else _text(v) for v in values], pl.String)
 

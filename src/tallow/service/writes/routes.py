@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from tallow.service.keys.guard import caller_of
 from tallow.service.limits import IDEMPOTENCY_KEY_MAX
 from tallow.service.service import Service
 from tallow.service.writes import receipts
@@ -88,7 +89,8 @@ async def _written(
             named = None
             if key is not None:
                 asked = (request.url.path, kind, encoding, *said)
-                named = named_request("", key, *(each.encode() for each in asked), sent)
+                caller, texts = caller_of(request.state).id, [each.encode() for each in asked]
+                named = named_request(caller, key, *texts, sent)
             done = await service.writes.do(named, lambda: work(unpack(sent, encoding), kind))
     except ClientDisconnect:
         return Response(status_code=_CLIENT_LEFT)
@@ -101,7 +103,7 @@ def _answered(answer: WriteAnswer) -> Response:
 
 
 def _candles(service: Service, timezone: str | None, body: bytes, kind: str) -> Work:
-    read = candles_of(body, kind, timezone, service.settings.calendar)
+    read = candles_of(body, kind, timezone)
     return receipts.of_candles(read), lambda: service.live.update(read)
 
 

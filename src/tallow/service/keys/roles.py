@@ -1,0 +1,63 @@
+"""Which role each address needs: one table, in the order in which it is looked through."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Role(IntEnum):
+    """What a key may do; each role may do what those before it may."""
+
+    PUBLIC = 0
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+
+ROLES = {role.name.lower(): role for role in Role if role is not Role.PUBLIC}
+"""Roles of keys, by their names."""
+
+SOCKET = "WEBSOCKET"
+"""What stands for the method of a WebSocket."""
+
+
+class AddressRole(NamedTuple):
+    """The role that addresses with a beginning need."""
+
+    method: str
+    beginning: str
+    role: Role
+
+
+ADDRESSES = (
+    AddressRole("GET", "/healthz", Role.PUBLIC),
+    AddressRole("GET", "/readyz", Role.PUBLIC),
+    AddressRole("GET", "/openapi.json", Role.PUBLIC),
+    AddressRole("GET", "/docs", Role.PUBLIC),
+    AddressRole("GET", "/redoc", Role.PUBLIC),
+    AddressRole("GET", "/metrics", Role.READ),
+    AddressRole("GET", "/v1/", Role.READ),
+    AddressRole(SOCKET, "/v1/stream", Role.READ),
+    AddressRole("POST", "/v1/tickets", Role.READ),
+    AddressRole("POST", "/v1/screen", Role.READ),
+    AddressRole("POST", "/v1/candles", Role.WRITE),
+    AddressRole("POST", "/v1/quarantine", Role.WRITE),
+    AddressRole("PUT", "/v1/universes/", Role.WRITE),
+    AddressRole("POST", "/v1/rollout", Role.ADMIN),
+)
+
+
+def declared_role(method: str, path: str) -> Role | None:
+    """Return the role that an address needs by the table; None where it says none."""
+    asked = "GET" if method == "HEAD" else method
+    for each in ADDRESSES:
+        if each.method == asked and path.startswith(each.beginning):
+            return each.role
+    return None
+
+
+def needed_role(method: str, path: str) -> Role:
+    """Return the role that an address needs: what the table does not say is for admins."""
+    found = declared_role(method, path)
+    return Role.ADMIN if found is None else found
