@@ -45,7 +45,9 @@ class Judgements:
         saved = {name: each.condition for name, each in found.items()}
         rules = [] if settings.rules is None else read_rules(settings.rules)
         convention = settings.convention
-        indicators = [settings.indicators, *indicators_of(rules, saved, convention)]
+        # Of a list, an empty text is no indicator.
+        own = [settings.indicators] if settings.indicators else []
+        indicators = [*own, *indicators_of(rules, saved, convention)]
         sizes = [*settings.timeframes, *timeframes_of(rules, saved, convention)]
         return cls(saved, rules, indicators, list(dict.fromkeys(sizes)))
 
