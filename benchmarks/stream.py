@@ -29,7 +29,7 @@ from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.updates import ArrayUpdate
-from tallow.serve.service import make_server
+from tallow.serve.service import SWITCH_SECONDS, make_server
 from tallow.service.read_settings import read_settings
 from tallow.service.service import Service
 
@@ -90,11 +90,11 @@ class PacedFeed(ReplayFeed):
     def __init__(self, seconds: int, is_burst: bool) -> None:
         super().__init__(_candles(np.arange(1)))
         self._total, self._is_burst = seconds * INSTRUMENTS, is_burst
-        self.step, self.began, self._next = 1.0 / INSTRUMENTS, 0.0, 0
+        self.step, self.began, self._place = 1.0 / INSTRUMENTS, 0.0, 0
         self.went = threading.Event()
 
     def receive(self, timeout: float) -> FeedBatch | None:
-        if not self.went.is_set() or self._next >= self._total:
+        if not self.went.is_set() or self._place >= self._total:
             time.sleep(timeout)
             return None
         self._wait()
@@ -102,13 +102,13 @@ class PacedFeed(ReplayFeed):
         if self._is_burst:
             due = (due // INSTRUMENTS + 1) * INSTRUMENTS
         # A minute at most: a candle and the next one of its instrument are two batches.
-        due = min(due, (self._next // INSTRUMENTS + 1) * INSTRUMENTS, self._total)
-        frame = _candles(np.arange(self._next, due))
-        self._next = due
+        due = min(due, (self._place // INSTRUMENTS + 1) * INSTRUMENTS, self._total)
+        frame = _candles(np.arange(self._place, due))
+        self._place = due
         return FeedBatch("candles", frame, int(START + (due - 1) // INSTRUMENTS * MINUTE + MINUTE))
 
     def _wait(self) -> None:
-        at = self.began + self.step * self._next
+        at = self.began + self.step * self._place
         time.sleep(max(0.0, at - time.monotonic()))
 
 
@@ -141,6 +141,7 @@ class BenchService(Service):
 @contextmanager
 def _serving(folder: Path, feed: PacedFeed | None) -> Iterator[tuple[BenchService, Bare, int]]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    sys.setswitchinterval(SWITCH_SECONDS)
     settings = read_settings(store=str(folder / "candles"), calendar="24/7", port=0)
     service = BenchService(settings)
     service.feed = feed
@@ -261,7 +262,7 @@ def measure_latency(seconds: int, *, is_burst: bool = False, stalled: int = 0) -
             feed.went.set()
             time.sleep(seconds + 2.0)
             found = readers.ask("look")
-        found["dropped"] = CLIENTS + stalled - len(service.hub.clients)
+            found["dropped"] = CLIENTS + stalled - len(service.hub.clients)
         return found
 
 

@@ -95,8 +95,9 @@ class Tally:
             return
         for row in orjson.loads(data)["rows"]:
             self.rows += 1
-            # The volume of a candle says which one it is, and so when it was due.
-            if row[0] == "1m" and row[7]:
+            # The volume of a candle says which one it is, and so when it was due; its row comes
+            # again when the bar turns final.
+            if row[0] == "1m" and row[9] and not row[10]:
                 which = int(row[7]) - 1
                 due = self._began + self._step * (which - which % self._group)
                 self.seconds.append(now - due)
