@@ -29,7 +29,7 @@ from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.updates import ArrayUpdate
-from tallow.serve.service import SWITCH_SECONDS, make_server
+from tallow.serve.service import make_server
 from tallow.service.read_settings import read_settings
 from tallow.service.service import Service
 
@@ -141,7 +141,6 @@ class BenchService(Service):
 @contextmanager
 def _serving(folder: Path, feed: PacedFeed | None) -> Iterator[tuple[BenchService, Bare, int]]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    sys.setswitchinterval(SWITCH_SECONDS)
     settings = read_settings(store=str(folder / "candles"), calendar="24/7", port=0)
     service = BenchService(settings)
     service.feed = feed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -29,10 +28,6 @@ from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
 from tallow.service.stream.server import StreamProtocol
 
-SWITCH_SECONDS = 0.0005
-"""How long the loop and the feed's thread wait for each other's Python: by default ten times that,
-at each of the many places where an update lets go of the interpreter."""
-
 OnListening = Callable[[str], None]
 """Is told the URL."""
 
@@ -50,7 +45,6 @@ def run_service(*, config: Path | None, demo: bool, **given: Any) -> int:
 
 def _serve(settings: ServiceSettings, on_listening: OnListening | None) -> None:
     began = time.monotonic()
-    sys.setswitchinterval(SWITCH_SECONDS)
     _say_started(settings)
     options = {name: getattr(settings, name) for name in ("indicators", "calendar", "convention")}
     # Before anybody is told that the service listens: the first candle must not wait for it.
