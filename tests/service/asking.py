@@ -46,7 +46,9 @@ class Client:
                 transport=transport, base_url="http://localhost"
             ) as client:
                 known = {name: each for name, each in parameters.items() if each is not None}
-                return await client.request(method, url, params=known, headers=said, json=json)
+                return await client.request(
+                    method, url, params=known or None, headers=said, json=json
+                )
 
         return asyncio.run(asking())
 
