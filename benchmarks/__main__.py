@@ -27,6 +27,7 @@ from benchmarks import (
     scaling,
     screens,
     sequences,
+    service_reads,
     shadow,
     small,
     start,
@@ -66,6 +67,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "alerts": alerts.measure,
     "plots": plots.measure,
     "sequences": sequences.measure,
+    "service-reads": service_reads.measure,
 }
 
 
