@@ -16,15 +16,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
 from urllib.parse import quote
 
 import polars as pl
+import uvicorn
 
 import tallow
 from benchmarks.measure import ROOT, Figure, Outcome
 from benchmarks.settings import Settings
-from tallow.serve.service import make_server
+from tallow.service.app import make_app
 from tallow.service.read_settings import read_settings
 from tallow.service.service import Service
 
@@ -81,11 +81,9 @@ def _served(candles: Path, folder: Path) -> Iterator[int]:
         port = int(tried.getsockname()[1])
     settings = read_settings(store=str(folder), timeframes=["5m"], port=port)
     with Service(settings) as service:
-        server = make_server(service)
-        application: Any = server.config.app
-        while not hasattr(application, "add_api_route"):
-            application = application.app
+        application = make_app(service)
         application.add_api_route("/empty", _empty)
+        server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="warning"))
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
