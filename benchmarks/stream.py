@@ -42,6 +42,8 @@ MINUTE = 60_000_000
 START = 1_748_836_200_000_000
 NAMES = [f"NSE_EQ|INE{number:06}" for number in range(INSTRUMENTS)]
 
+CONNECT_SECONDS = 60.0
+
 
 class Readers:
     """The clients, in their process."""
@@ -71,7 +73,10 @@ class Readers:
         before = self.ask("look")["subscribed"]
         self.ask("connect", asked=asked, path=path, **how)
         wanted = before + sum(each is not None for each in asked)
-        while self.ask("look")["subscribed"] < wanted:
+        until = time.monotonic() + CONNECT_SECONDS
+        while (found := self.ask("look"))["subscribed"] < wanted:
+            assert not found["refused"], found
+            assert time.monotonic() < until, found
             time.sleep(0.05)
         time.sleep(0.3)
 

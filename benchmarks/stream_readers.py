@@ -29,7 +29,8 @@ class Reader(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         key = base64.b64encode(os.urandom(16)).decode()
-        head = f"GET {self._path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        host, port = transport.get_extra_info("peername")[:2]
+        head = f"GET {self._path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
         head += f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
         transport.write(f"{head}Sec-WebSocket-Protocol: tallow.v1\r\n\r\n".encode())
 
@@ -40,6 +41,9 @@ class Reader(asyncio.Protocol):
             head, found, self._data = self._data.partition(b"\r\n\r\n")
             if not found:
                 self._data = head
+                return
+            if b" 101 " not in head.partition(b"\r\n")[0]:
+                self._tally.refused = head.decode("latin-1")
                 return
             self._upgraded = True
             if self._asked is not None:
@@ -76,7 +80,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.clear(None, 0.0)
-        self.subscribed = 0
+        self.subscribed, self.refused = 0, ""
 
     def clear(self, began: float | None, step: float, group: int = 1) -> None:
         self.messages, self.bytes, self.rows, self.last = 0, 0, 0, 0.0
@@ -105,6 +109,7 @@ class Tally:
     def answer(self) -> dict[str, Any]:
         found = {"messages": self.messages, "bytes": self.bytes, "rows": self.rows}
         found |= {"last": self.last, "resyncs": self.resyncs, "subscribed": self.subscribed}
+        found["refused"] = self.refused
         if self.seconds:
             late = np.array(self.seconds) * 1e3
             found |= {"p50": float(np.quantile(late, 0.5)), "p99": float(np.quantile(late, 0.99))}

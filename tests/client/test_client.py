@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,7 @@ import pytest
 import tallow
 from tallow.client import AsyncClient, Client, ServiceError, UnreachableError
 from tallow.core.calendars import load_calendar
+from tallow.service.keys.key_file import KeyFile
 from tallow.service.read_settings import read_settings
 from tallow.service.service import Service
 from tests.frames import assert_same_frame, simulate_candles
@@ -104,3 +106,31 @@ def test_a_candle_of_the_engine_comes_by_the_stream(
     stored = service.engine.query(one, "5m", indicators="ema(9)").frame.tail(1).to_dicts()[0]
     shared = ("timestamp", "open", "high", "low", "close", "volume", "ema_9")
     assert {name: bar[name] for name in shared} == {name: stored[name] for name in shared}
+
+
+def test_what_is_written_is_durable_once_and_by_whom_may_write(
+    candles: pl.DataFrame, tmp_path: Path
+) -> None:
+    keys = KeyFile(tmp_path / "keys.json")
+    (_, reads), (_, writes) = (keys.create(role, role, None) for role in ("read", "write"))
+    settings = read_settings(
+        store=str(tmp_path / "candles"), keys=tmp_path / "keys.json", timeframes=["5m"]
+    )
+    first = candles.head(7)
+    with serving(settings) as (_, address):
+        url = f"http://{address}"
+        with Client(url) as nobody, pytest.raises(ServiceError) as refused:
+            nobody.latest()
+        assert refused.value.status == 401
+        with Client(url, reads) as reader, Client(url, writes) as writer:
+            with pytest.raises(ServiceError) as refused:
+                reader.write(first)
+            assert refused.value.status == 403
+            receipts = [writer.write(first, key="once"), writer.write(first, key="once")]
+            assert receipts[0] == receipts[1]
+            assert (receipts[0]["rows_in"], receipts[0]["new"]) == (7, 7)
+            # A key in a header, and for the stream a ticket.
+            with reader.stream() as stream:
+                assert next(iter(stream)).frame["candles"].to_list() == [2]
+            assert writer.delete(first.tail(1))["deleted"] == 1
+            assert reader.latest()["candles"].to_list() == [1]

@@ -121,7 +121,7 @@ def test_a_tag_lasts_until_the_answer_is_another_one(
     assert not changed()
     store.write(other.with_columns(close=pl.col("low")), source_timeframe="1m")
     assert not changed()
-    store.write(own[44:45].with_columns(close=pl.col("low")), source_timeframe="1m")
+    store.write(own[44:45].with_columns(volume=pl.col("volume") + 1), source_timeframe="1m")
     assert changed()
     later = own.tail(1).with_columns(pl.col("timestamp").dt.offset_by("1w"))
     store.write(later, source_timeframe="1m")

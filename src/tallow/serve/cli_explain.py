@@ -86,7 +86,7 @@ def explain(
     json_file: options.JsonFileOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Say where one value of one bar comes from, and compute it a second time.
+    """Say where one value of a bar comes from, and compute it again.
 
     Its candles and how they came, the formula, the session, and why it is null where it is.
     """

@@ -37,7 +37,7 @@ Exit codes:
   2    a wrong option or setting; the message says what to change
 """
 
-SETTINGS = "Settings, as TALLOW_NAME in the environment or name = value in the file"
+SETTINGS = "Settings, as TALLOW_ and a name in the environment or name = value in the file"
 
 
 class ServeCommand(VerbCommand):
