@@ -155,8 +155,10 @@ def program(folder: Path) -> Iterator[str]:
         while " listening " not in log.read_text():
             assert process.poll() is None, log.read_text()
             time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-        process.send_signal(signal.SIGTERM)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
     assert process.returncode == 0, log.read_text()
 
 

@@ -135,8 +135,10 @@ def _served(folder: Path, command: str) -> Iterator[None]:
     ):
         while process.poll() is None and " listening " not in log.read_text():
             time.sleep(0.1)
-        yield
-        process.send_signal(signal.SIGINT)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
     assert process.returncode == 0, log.read_text()
 
 

@@ -139,8 +139,10 @@ def prometheus(url: str, tmp_path: Path) -> Iterator[str]:
     command = [program, f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}"]
     command += [f"--web.listen-address={address}", "--log.level=error"]
     with subprocess.Popen(command) as process:
-        yield f"http://{address}"
-        process.terminate()
+        try:
+            yield f"http://{address}"
+        finally:
+            process.terminate()
 
 
 def test_a_prometheus_scrapes_it(url: str, prometheus: str) -> None:
