@@ -182,6 +182,8 @@ def test_pages_of_other_origins(client: httpx.Client, tokens: dict[str, str]) ->
     asked = {f"{start}-Method": "POST", f"{start}-Headers": "content-type"}
     allowed = client.options("/v1/candles", headers={"Origin": PAGE} | asked)
     assert allowed.headers["access-control-allow-origin"] == PAGE
+    read = client.get("/healthz", headers={"Origin": PAGE}).headers
+    assert "Tallow-Next" in read["access-control-expose-headers"]
     other = client.options("/v1/candles", headers={"Origin": "https://evil.example"} | asked)
     assert other.status_code == 400
     assert "access-control-allow-origin" not in other.headers

@@ -24,7 +24,10 @@ ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (
 """Functions that take the service, and return a router of ``/v1``."""
 
 _ASKED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match")
-_READ_HEADERS = ("ETag", "Idempotent-Replayed", "Retry-After")
+_READ_HEADERS = (
+    *("ETag", "Idempotent-Replayed", "Retry-After", "Link", "X-Request-ID"),
+    *(f"Tallow-{name}" for name in ("Rows", "Next", "Known-At", "Why-Empty", "Assumed")),
+)
 
 
 def make_app(service: Service) -> FastAPI:
