@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +32,9 @@ def market() -> pl.DataFrame:
 def service(market: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Return a service that nobody writes to."""
     with opened(market, tmp_path_factory.mktemp("store")) as service:
+        # What the feed's thread does a moment later, whichever test runs then.
+        service.live.catch_up()
+        service.live.advance(datetime.now(UTC))
         yield service
 
 
@@ -46,4 +49,6 @@ def opened(candles: pl.DataFrame, folder: Path) -> Service:
     """Return a service over candles, not entered yet."""
     with tallow.open_store(folder, create=True) as store:
         store.write(candles, source_timeframe="1m")
-    return Service(read_settings(store=str(folder), timeframes=["5m", "15m"]))
+    # By this name an application is asked without a network.
+    hosts = ["testserver"]
+    return Service(read_settings(store=str(folder), timeframes=["5m", "15m"], hosts=hosts))

@@ -101,7 +101,7 @@ def test_names_in_the_environment_that_the_package_reads_are_known() -> None:
 
 def test_config_lists_every_setting_and_hides_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TALLOW_FEED", "redis://me:hunter2@host/0?stream=candles")
-    shown = CliRunner().invoke(app, ["config"]).stdout
+    shown = CliRunner().invoke(app, ["config"], env={"COLUMNS": "200"}).stdout
     listed = json.loads(CliRunner().invoke(app, ["config", "--json"]).stdout)
     assert [each["name"] for each in listed] == list(ServiceSettings.model_fields)
     assert all(each["description"] for each in listed)
