@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, flat, gaps, joined, part, ticking, walk, with_gaps
@@ -27,6 +28,7 @@ def histories() -> list[Rows]:
     return found
 
 
+@pytest.mark.twin
 @of_cases(RECURSIVE_CASES, now=is_telling)
 def test_many_instruments_have_the_bits_of_each_alone(case: Case) -> None:
     rows = histories()
