@@ -120,7 +120,6 @@ class Twin:
         return True
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(sized(2, 4)))
 def test_the_twin_tells_the_same_minute_by_minute(seed: int) -> None:
     draw = random.Random(seed)

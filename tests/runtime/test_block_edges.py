@@ -66,7 +66,6 @@ def told(quarantine: pl.DataFrame) -> list[tuple[Any, ...]]:
     return sorted(quarantine.select("instrument", "timestamp", "rule").rows())
 
 
-@pytest.mark.no_cover
 @settings(max_examples=sized(7, 250))
 @given(
     seed=st.integers(0, 2**32),

@@ -23,8 +23,6 @@ from tests.screens.twin import Twin, World
 from tests.screens.worlds import VALUES, before, known_at, make_world, panels_of
 from tests.sizes import sized
 
-pytestmark = pytest.mark.no_cover
-
 SECTORS = {"A": 1, "B": 1, "C": 2, "D": 2}
 MEMBERS = {"A", "C", "E"}
 GROUPS: dict[str, Any] = {"sector": SECTORS.get, "NIFTY 50": MEMBERS.__contains__}

@@ -22,8 +22,6 @@ from tests.frames import simulate_candles
 from tests.running import all_indicators
 from tests.sizes import sized
 
-pytestmark = pytest.mark.no_cover
-
 CHAINS = "ema(rsi(14), 9), sma(bollinger(20, 2)[upper], 5), sma(20, source=hl2), ema(ema(ema(9)))"
 ANCHORS = "vwap(anchor=session), vwap(anchor=week), vwap(anchor=month)"
 RANKS = "cs_rank, cs_pct_rank(rsi(14)), cs_zscore(volume), ema(cs_rank(rsi(14)), 9)"

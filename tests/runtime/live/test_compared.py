@@ -18,8 +18,6 @@ from tallow.core.errors import StateError
 from tallow.data.simulate import simulate_blocks
 from tests.sizes import sized
 
-pytestmark = pytest.mark.no_cover
-
 CANDLES = pl.concat(
     simulate_blocks(4, 3, calendar=load_calendar("XNSE"), start=date(2025, 7, 1))
 ).filter(pl.col("timestamp").dt.hour() < 5)

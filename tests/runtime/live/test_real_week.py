@@ -19,8 +19,6 @@ from tallow.data.reading.readers import read_candles
 from tests.frames import assert_same_frame
 from tests.sizes import sized
 
-pytestmark = pytest.mark.no_cover
-
 SIZES = ["1m", "5m", "15m", "1h", "1d"]
 INDICATORS = "default, macd, adx, stoch, obv, supertrend"
 SHARES = ["NSE_EQ|INE301A01014", "NSE_EQ|INE863B01029"]

@@ -28,8 +28,6 @@ from tallow.core.time import MINUTE_US, SECOND_US
 from tests.frames import flat_candle
 from tests.runtime.live.markets import microseconds
 
-pytestmark = pytest.mark.no_cover
-
 OPENS = 1_752_810_300_000_000  # 2025-07-18 09:15 in Mumbai, a Friday
 DAY_US = 1_440 * MINUTE_US
 CALENDARS = {"RAYMOND": "XNSE", "TCS": "XNSE", "BTC": "24/7"}
