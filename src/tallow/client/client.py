@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -130,8 +129,7 @@ class Client:
 
     def latest(self, instruments: Names = None, timeframe: str | None = None) -> pl.DataFrame:
         """Return each instrument's last bar of the live engine, forming or final."""
-        asked = rows_question("/v1/latest", instrument=instruments, timeframe=timeframe)
-        return pl.concat(self._pages(asked))
+        return self.rows("/v1/latest", instrument=instruments, timeframe=timeframe)
 
     def rows(self, path: str, **parameters: Any) -> pl.DataFrame:
         """Return the rows of any other question, such as ``/v1/quarantine``: all pages."""
@@ -156,15 +154,13 @@ class Client:
             Stands for this request: sent again, it is done once, and answered the same. One of its
             own by default; give it to send a request again whose answer did not come.
         """
-        asked = write_question(candles, timezone, key or uuid.uuid4().hex)
+        asked = write_question(candles, timezone, key)
         receipt: dict[str, Any] = value_of(self._send(asked))
         return receipt
 
     def delete(self, keys: pl.DataFrame, *, key: str | None = None) -> dict[str, Any]:
         """Delete one-minute candles by `instrument` and `timestamp`; return the receipt."""
-        receipt: dict[str, Any] = value_of(
-            self._send(delete_question(keys, key or uuid.uuid4().hex))
-        )
+        receipt: dict[str, Any] = value_of(self._send(delete_question(keys, key)))
         return receipt
 
     def stream(
@@ -264,8 +260,7 @@ class AsyncClient:
 
     async def latest(self, instruments: Names = None, timeframe: str | None = None) -> pl.DataFrame:
         """Return each instrument's last bar; see `Client.latest`."""
-        asked = rows_question("/v1/latest", instrument=instruments, timeframe=timeframe)
-        return await self._rows(asked)
+        return await self.rows("/v1/latest", instrument=instruments, timeframe=timeframe)
 
     async def rows(self, path: str, **parameters: Any) -> pl.DataFrame:
         """Return the rows of any other question; see `Client.rows`."""
@@ -279,13 +274,13 @@ class AsyncClient:
         self, candles: pl.DataFrame, *, timezone: str | None = None, key: str | None = None
     ) -> dict[str, Any]:
         """Write one-minute candles; see `Client.write`."""
-        asked = write_question(candles, timezone, key or uuid.uuid4().hex)
+        asked = write_question(candles, timezone, key)
         receipt: dict[str, Any] = value_of(await self._send(asked))
         return receipt
 
     async def delete(self, keys: pl.DataFrame, *, key: str | None = None) -> dict[str, Any]:
         """Delete one-minute candles; see `Client.delete`."""
-        asked = delete_question(keys, key or uuid.uuid4().hex)
+        asked = delete_question(keys, key)
         receipt: dict[str, Any] = value_of(await self._send(asked))
         return receipt
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -75,18 +76,21 @@ def write_question(candles: pl.DataFrame, timezone: str | None, key: str | None)
     """Return the request that writes candles; `key` stands for it when it is sent again."""
     written = io.BytesIO()
     candles.write_ipc_stream(written, compat_level=pl.CompatLevel.oldest())
-    headers = {"Content-Type": ARROW} | ({} if key is None else {"Idempotency-Key": key})
+    headers = {"Content-Type": ARROW} | _once(key)
     body = written.getvalue()
     return ServiceRequest("POST", "/v1/candles", {"timezone": timezone}, headers, body)
 
 
 def delete_question(keys: pl.DataFrame, key: str | None) -> ServiceRequest:
-    """Return the request that deletes candles."""
+    """Return the request that deletes candles; `key` as in `write_question`."""
     rows = keys.select("instrument", "timestamp").to_dicts()
-    headers = {"Content-Type": "application/json"} | (
-        {} if key is None else {"Idempotency-Key": key}
-    )
+    headers = {"Content-Type": "application/json"} | _once(key)
     return ServiceRequest("POST", "/v1/candles/delete", {}, headers, orjson.dumps(rows))
+
+
+def _once(key: str | None) -> dict[str, str]:
+    """Return the header by which a request is done once; without a key it has one of its own."""
+    return {"Idempotency-Key": key or uuid.uuid4().hex}
 
 
 def require_ok(answer: httpx.Response) -> httpx.Response:
