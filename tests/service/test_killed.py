@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tallow import AnalyticsEngine, open_store
 from tests.frames import market
-from tests.service.program import _wait, free_port
+from tests.service.program import running
 
 ENOUGH = 100
 """Rows that are told before the kill."""
@@ -33,15 +32,9 @@ SHOWN = ["instrument", "timestamp", "open", "high", "low", "close", "volume", "e
 
 @contextmanager
 def started(store: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    port = free_port()
-    what = ["--store", str(store), "-t", "1m", "-i", "ema(2)", "--port", str(port), *more]
-    command = [sys.executable, "-m", "tallow", "serve", *what]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
-        try:
-            _wait(program, f"http://127.0.0.1:{port}")
-            yield program, f"ws://127.0.0.1:{port}/v1/stream"
-        finally:
-            program.kill()
+    options = ["--store", str(store), "-t", "1m", "-i", "ema(2)", *more]
+    with running(*options) as (program, url):
+        yield program, f"{url.replace('http', 'ws', 1)}/v1/stream"
 
 
 @contextmanager

@@ -33,7 +33,6 @@ _READ_HEADERS = (
 def make_app(service: Service) -> FastAPI:
     """Return the application of a service that is open."""
     app = FastAPI(title="Tallow", version="1")
-    app.state.service = service
     add_problems(app)
     for make_router in ROUTERS:
         app.include_router(make_router(service), prefix="/v1")
