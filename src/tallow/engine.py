@@ -67,7 +67,6 @@ from tallow.runtime.warming import KernelUser
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
-    from tallow.data.store.universes import StoredUniverses
     from tallow.runtime.array_run import ArrayResult
     from tallow.runtime.live.live_engine import LiveEngine
     from tallow.runtime.query import StoreQueries
@@ -142,8 +141,9 @@ class AnalyticsEngine(ExplainRequests, KernelUser):
             self._queries = StoreQueries(opened, *asked, *work, self.cache)
 
     @property
-    def _universes(self) -> StoredUniverses | None:
-        return None if self._queries is None else self._queries.store.universes
+    def store(self) -> Store | None:
+        """The store that `query` reads; None without one."""
+        return None if self._queries is None else self._queries.store
 
     @overload
     def process_candles(
@@ -210,7 +210,7 @@ class AnalyticsEngine(ExplainRequests, KernelUser):
         TallowError
             On anything wrong with the arguments; if every instrument fails, with the first reason.
         """
-        list_ = find_universe(universe, self._universes)
+        list_ = find_universe(universe, self.store.universes if self.store else None)
         wanted = Range.of(start, end, instruments, list_).checked(self.calendars)
         given: Any = {"source_timeframe": source_timeframe, **reading}
         asked = (candles, given, timeframe, indicators, wanted, final_at, progress)
@@ -278,7 +278,7 @@ class AnalyticsEngine(ExplainRequests, KernelUser):
         """
         if not isinstance(inputs, CandleFiles):
             inputs = CandleFiles.find(inputs, read_options(source_timeframe, **reading))
-        list_ = find_universe(universe, self._universes)
+        list_ = find_universe(universe, self.store.universes if self.store else None)
         wanted = Range.of(start, end, instruments, list_).checked(self.calendars)
         inputs = inputs.in_calendar(self.calendars)
         asked = (inputs, output, timeframe, indicators, wanted, final_at, progress)
@@ -356,8 +356,7 @@ class AnalyticsEngine(ExplainRequests, KernelUser):
         """
         from tallow.runtime.live.live_engine import LiveEngine
 
-        store = None if self._queries is None else self._queries.store
-        options |= {"no_trade": self.no_trade, "store": store, "convention": self.convention}
+        options |= {"no_trade": self.no_trade, "store": self.store, "convention": self.convention}
         return LiveEngine(timeframes, indicators, calendar=self.calendars, **options)
 
     def calculate_arrays(

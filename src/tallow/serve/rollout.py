@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,14 +16,15 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from tallow.core.errors import DamagedLogError, RolloutError, TallowError, TallowWarning
+from tallow.core.errors import RolloutError, TallowError, TallowWarning
 from tallow.migrate.rollout.audit import AuditEntry, AuditLog
 from tallow.migrate.rollout.controller import Controller
 from tallow.migrate.rollout.gates import figure_text
 from tallow.migrate.rollout.journal import Journal
 from tallow.migrate.rollout.plan import EXAMPLE, RolloutPlan, read_paths, read_plan
 from tallow.migrate.rollout.rollout import Rollout, revert, who_am_i
-from tallow.migrate.rollout.state import RolloutState, setting_facts
+from tallow.migrate.rollout.state import RolloutState
+from tallow.migrate.rollout.status import RolloutStatus, entry_facts, read_status, state_facts
 from tallow.serve.console import (
     BAD,
     GOOD,
@@ -42,9 +42,6 @@ from tallow.serve.wording import say
 
 ANALYSES_SHOWN, ENTRIES_SHOWN = 5, 8
 """Lines of the tables of `tallow rollout status`, the newest last; `--json` has more."""
-
-JSON_ENTRIES = 100
-VERDICTS = ("successes", "failures", "inconclusive")
 
 _COLOURS = {
     "running": GOOD,
@@ -193,62 +190,32 @@ def show_status(path: Path, json: bool) -> int:
     """Print a rollout's state."""
     plan = read_plan(path)
     journal = Journal(plan.paths, "")
-    problems = []
-    try:
-        journal.refresh()
-    except DamagedLogError as error:
-        problems.append(str(error))
-    state, entries = journal.state, AuditLog(plan.paths.log).read()
-    found, why = journal.read_flag()
-    if state.phase != "new" and found != state.setting:
-        problems.append(why or f"the flag file says {found}, the log {state.setting}")
-    watching = journal.log.find_controller()
-    if watching is None and state.is_on and state.phase != "new":
+    status = read_status(plan, journal)
+    problems = list(status.problems)
+    if status.is_unwatched:
         problems.append(f"no controller watches it: tallow rollout run{_named(plan)}")
     if json:
-        print_json(_facts(plan, state, entries, watching, problems))
+        print_json(
+            _state_facts(plan, status.state)
+            | {
+                "controller": status.controller,
+                "problems": problems,
+                "stages": [stage.name for stage in plan.stages],
+                "log": entry_facts(journal.recent),
+            }
+        )
     else:
-        _print_status(plan, state, entries, watching, problems)
+        _print_status(status, journal, problems)
     return EXIT_INCOMPLETE if problems else 0
 
 
 def _state_facts(plan: RolloutPlan, state: RolloutState) -> dict[str, Any]:
     """Return a rollout's state, as JSON shows it."""
-    return {
-        "experiment": plan.paths.experiment,
-        "phase": state.phase,
-        "stage": state.stage,
-        "setting": setting_facts(state.setting),
-        "since": None if state.since is None else state.since.isoformat(),
-        **{name: getattr(state, name) for name in ("reason", *VERDICTS)},
-        "next": _next(plan, state),
-    }
+    return state_facts(plan, state) | {"next": _next(plan, state)}
 
 
-def _facts(
-    plan: RolloutPlan,
-    state: RolloutState,
-    entries: Sequence[AuditEntry],
-    watching: str | None,
-    problems: list[str],
-) -> dict[str, Any]:
-    return {
-        **_state_facts(plan, state),
-        "controller": watching,
-        "problems": problems,
-        "stages": [stage.name for stage in plan.stages],
-        "log": [asdict(each) | {"at": each.at.isoformat()} for each in entries[-JSON_ENTRIES:]],
-    }
-
-
-def _print_status(
-    plan: RolloutPlan,
-    state: RolloutState,
-    entries: Sequence[AuditEntry],
-    watching: str | None,
-    problems: list[str],
-) -> None:
-    console = make_console()
+def _print_status(status: RolloutStatus, journal: Journal, problems: list[str]) -> None:
+    plan, state, console = status.plan, status.state, make_console()
     console.print(_line(plan, state))
     facts = Table.grid("", Column(overflow="fold"), padding=(0, 2))
     facts.add_row("stages", " > ".join(_marked(stage.name, state) for stage in plan.stages))
@@ -256,19 +223,18 @@ def _print_status(
         facts.add_row("since", f"{_local(state.since)} ({_ago(state.since)})")
     for name, text in {"because": state.reason, "next": _next(plan, state)}.items():
         facts.add_row(name, escape(text)) if text else None
-    facts.add_row("watched by", escape(watching or "nobody"))
+    facts.add_row("watched by", escape(status.controller or "nobody"))
     console.print(facts)
     for problem in problems:
         console.print(Text(problem, BAD))
-    analyses = [entry for entry in entries if entry.what == "analysis"][-ANALYSES_SHOWN:]
+    analyses = [each for each in journal.recent if each.what == "analysis"][-ANALYSES_SHOWN:]
     if analyses:
         console.print()
         console.print(_analyses(analyses))
-    if entries:
+    if journal.acts:
         console.print()
         table = make_table("when", "who", "what", Column("why", overflow="fold"), title="Log")
-        acts = [each for each in entries if each.what not in ("analysis", "applied")]
-        for entry in acts[-ENTRIES_SHOWN:]:
+        for entry in list(journal.acts)[-ENTRIES_SHOWN:]:
             why = entry.facts.get("reason", "")
             what = Text(entry.what, _COLOURS.get(entry.what, ""))
             table.add_row(_local(entry.at), escape(entry.who), what, escape(why))

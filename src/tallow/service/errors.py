@@ -71,6 +71,12 @@ class KeyReusedError(RefusedError):
     status = 422
 
 
+class NoRolloutError(RefusedError):
+    """The service was told of no rollout."""
+
+    status = 404
+
+
 class UnauthorizedError(RefusedError):
     """Nobody that is known asks."""
 

@@ -145,3 +145,24 @@ STREAM_SCREEN_SECONDS = 1.0
 
 STREAM_READS_MAX = 2
 """Reads of snapshots that run at once; others of the stream wait."""
+
+ROLLOUT_ACTIONS_WAITING_MAX = 16
+"""Actions on a rollout that wait for those before them; more are refused."""
+
+ROLLOUT_REASON_MAX = 1_000
+"""Characters of the reason of an action."""
+
+ROLLOUT_HOURS_MAX = 168.0
+"""Longest time whose evidence is added up at once."""
+
+ROLLOUT_CALLS_MAX = 500
+"""Most calls that an answer about evidence shows."""
+
+COMPARED_INSTRUMENTS_MAX = 50
+"""Instruments that one comparison may name."""
+
+COMPARED_CANDLES_MAX = 500_000
+"""Most candles that one comparison gives its engines: they are read whole."""
+
+COMPARED_VALUES_MAX = 20_000_000
+"""Most candles times columns of a comparison: some of the causes are looked for by value."""

@@ -11,6 +11,9 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from tallow.core.errors import (
+    EvidenceError,
+    FlagError,
+    RolloutError,
     StoreError,
     TallowError,
     UniverseError,
@@ -25,6 +28,9 @@ RETRY_SECONDS = 1
 _STATUSES: tuple[tuple[type[TallowError], int], ...] = (
     (BusyError, 503),
     (StoreError, 503),
+    (EvidenceError, 503),
+    (FlagError, 503),
+    (RolloutError, 409),
     (UnknownInstrumentError, 404),
     (UnknownNameError, 404),
     (UniverseError, 404),
@@ -70,6 +76,17 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     503: _described("Too much is asked at once, or the store cannot be read."),
 }
 """The problems that any route may answer with, for OpenAPI."""
+
+
+WRITE_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    408: _described("The body did not come in time."),
+    409: _described("It is being done; or what it asks for is not possible as things stand."),
+    413: _described("The body is too large."),
+    415: _described("The body is of a type, or packed in a way, that is not read."),
+    422: _described("The body or a parameter is wrong, or its key stands for another request."),
+    503: _described("Too much is written at once, or it cannot be written."),
+}
+"""The problems that a write may answer with, for OpenAPI."""
 
 
 def problem(status: int, title: str, detail: str, headers: Any = None, **more: Any) -> JSONResponse:

@@ -25,6 +25,7 @@ from tallow.service.limits import READS_MAX, READS_WAITING_MAX, STREAM_STOP_SECO
 from tallow.service.logs import log_event
 from tallow.service.measured_engine import MeasuredEngine
 from tallow.service.measures import Measures
+from tallow.service.rollout_desk import RolloutDesk
 from tallow.service.rollout_watch import RolloutWatch
 from tallow.service.settings import ServiceSettings
 from tallow.service.stream.answering import Answering
@@ -64,8 +65,8 @@ class Service:
         What is counted and timed, for the metrics.
     watch
         What is known of the feed.
-    rollout
-        What is known of a rollout.
+    rollout, desk
+        What is known of a rollout, for the metrics; who reads and leads it.
     is_stopping
         Whether the service was asked to end.
     writes
@@ -84,6 +85,7 @@ class Service:
         self.engine = AnalyticsEngine(store=self.store, calendar=calendar, convention=convention)
         self.measures = Measures()
         self.rollout = RolloutWatch(settings.rollout)
+        self.desk = RolloutDesk(settings.rollout)
         self.is_stopping = False
         self.live = self._live_engine()
         self.writes = Writes(self.store)
@@ -123,6 +125,7 @@ class Service:
         trace: TracebackType | None,
     ) -> None:
         self.writes.close()
+        self.desk.close()
         self._stack.close()
         self._readers.shutdown()
         self._workers.close()

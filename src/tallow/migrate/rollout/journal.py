@@ -7,13 +7,15 @@ finished; or it has the new one, and only the log lacks a line; or somebody else
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from tallow.core.errors import DamagedLogError, FlagError, RolloutError
+from tallow.core.limits import STORE_RECEIPT_SECONDS
 from tallow.migrate.flags.setting import (
     OFF,
     Setting,
@@ -22,18 +24,51 @@ from tallow.migrate.flags.setting import (
     read_setting,
     write_setting,
 )
-from tallow.migrate.rollout.audit import AuditLog
+from tallow.migrate.rollout.audit import AuditEntry, AuditLog
 from tallow.migrate.rollout.plan import Places
 from tallow.migrate.rollout.state import RolloutState, apply_entry, setting_facts
 
+ENTRIES_KEPT = 100
+"""Lines of a log that a journal keeps of each kind: the newest."""
+
+_QUIET = ("analysis", "applied")
+"""Lines that follow from others, or come by themselves."""
+
+
+class RepeatedActionError(RolloutError):
+    """An action was asked for by a request that was done already."""
+
+
+class ActionRequest(NamedTuple):
+    """The request that an action was asked for by: its name, and the digest of what it asks.
+
+    It stands in the action's line of the log: so it is done once, whoever is killed in between.
+    """
+
+    name: str
+    digest: str
+
 
 class Journal:
-    """The log and the flag file of one rollout; `who` is the name written in the log."""
+    """The log and the flag file of one rollout.
 
-    def __init__(self, paths: Places, who: str) -> None:
-        self.paths, self.who = paths, who
+    Attributes
+    ----------
+    who
+        The name written in the log.
+    request
+        What asks for the next action; None where it may be done as often as it is asked for.
+    recent, acts
+        The newest lines of the log that were read; and those of people's and controllers' actions.
+    """
+
+    def __init__(self, paths: Places, who: str, request: ActionRequest | None = None) -> None:
+        self.paths, self.who, self.request = paths, who, request
         self.log = AuditLog(paths.log)
         self.state = RolloutState()
+        self.recent: deque[AuditEntry] = deque(maxlen=ENTRIES_KEPT)
+        self.acts: deque[AuditEntry] = deque(maxlen=ENTRIES_KEPT)
+        self._requested: dict[str, datetime] = {}
 
     def refresh(self) -> RolloutState:
         """Read new lines of the log, and return the state.
@@ -49,11 +84,13 @@ class Journal:
     def locked(self, now: datetime) -> Iterator[RolloutState]:
         """Hold the lock, with log and flag file consistent.
 
-        `RolloutError` if another process holds it, the log is damaged, or a file cannot be written.
+        `RolloutError` if another process holds it, the log is damaged, or a file cannot be written;
+        `RepeatedActionError` if the request was done in the last day.
         """
         with self.log.locked():
             self.truncate_torn_line(now)
             self.refresh()
+            self._require_first(now)
             self._reconcile(now)
             yield self.state
 
@@ -67,6 +104,12 @@ class Journal:
         """Log an action under the lock; `RolloutError` if the log is damaged or not written."""
         self._apply(self.log.append(self.who, what, now, facts, force))
         return self.state
+
+    def reason_facts(self, reason: str) -> dict[str, Any]:
+        """Return the facts of an action's line: why, and what asked for it."""
+        return {"reason": reason} | (
+            {} if self.request is None else {"request": self.request._asdict()}
+        )
 
     def change(
         self,
@@ -111,10 +154,21 @@ class Journal:
         except FlagError as error:
             return None, str(error)
 
-    def _apply(self, entries: list[Any]) -> None:
+    def _require_first(self, now: datetime) -> None:
+        done = None if self.request is None else self._requested.get(self.request.name)
+        if done is not None and done >= now - timedelta(seconds=STORE_RECEIPT_SECONDS):
+            raise RepeatedActionError(
+                "rollout: an action of this request was done already; the log says which"
+            )
+
+    def _apply(self, entries: list[AuditEntry]) -> None:
+        self.recent.extend(entries)
+        self.acts.extend(each for each in entries if each.what not in _QUIET)
         for entry in entries:
             try:
                 self.state = apply_entry(self.state, entry)
+                if "request" in entry.facts:
+                    self._requested[entry.facts["request"]["name"]] = entry.at
             except (KeyError, TypeError, ValueError):
                 self.state = replace(self.state, number=entry.number)
                 self.log.set_problem(f"line {entry.number} makes no sense")
@@ -164,7 +218,7 @@ class Journal:
         return {
             "from": setting_facts(self.read_flag()[0]),
             "to": {"stage": stage, **(setting_facts(setting) or {})},
-            "reason": reason,
+            **self.reason_facts(reason),
             "evidence": evidence,
         }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tallow.core.errors import DamagedLogError, RolloutError
-from tallow.migrate.rollout.journal import Journal
+from tallow.migrate.rollout.journal import ActionRequest, Journal
 from tallow.migrate.rollout.plan import Places, RolloutPlan
 from tallow.migrate.rollout.state import RolloutState
 
@@ -32,16 +32,20 @@ def who_am_i() -> str:
 class Rollout:
     """The actions of a person on a rollout; a running controller notices them at its next step.
 
-    `who` is the name written in the log; `clock` returns times in UTC. Each method raises a
-    `RolloutError` if the log is damaged, a file cannot be read or written, or the stage is not in
-    the plan.
+    `who` is the name written in the log; `clock` returns times in UTC; what a `request` asks for is
+    done once. Each method raises a `RolloutError` if the log is damaged, a file cannot be read or
+    written, or the stage is not in the plan; a `RepeatedActionError` if the request was done.
     """
 
     def __init__(
-        self, plan: RolloutPlan, who: str | None = None, clock: UtcClock = now_utc
+        self,
+        plan: RolloutPlan,
+        who: str | None = None,
+        clock: UtcClock = now_utc,
+        request: ActionRequest | None = None,
     ) -> None:
         self._plan, self._clock = plan, clock
-        self._journal = Journal(plan.paths, who or who_am_i())
+        self._journal = Journal(plan.paths, who or who_am_i(), request)
 
     def state(self) -> RolloutState:
         """Return the rollout's state."""
@@ -72,7 +76,7 @@ class Rollout:
         now = self._clock()
         with self._journal.locked(now) as state:
             _require_phase("pause", state, "running")
-            return self._journal.add("pause", now, {"reason": reason or "by hand"})
+            return self._add("pause", now, reason)
 
     def resume(self, reason: str = "") -> RolloutState:
         """Continue after a pause; tolerated failures and inconclusive analyses count from 0 again.
@@ -88,7 +92,10 @@ class Rollout:
                     f"resume: the flag is not set to what stage {stage.name} says; it was edited: "
                     "set it back by hand, or advance, or revert"
                 )
-            return self._journal.add("resume", now, {"reason": reason or "by hand"})
+            return self._add("resume", now, reason)
+
+    def _add(self, what: str, now: datetime, reason: str) -> RolloutState:
+        return self._journal.add(what, now, self._journal.reason_facts(reason or "by hand"))
 
     def _enter(self, what: str, now: datetime, reason: str) -> RolloutState:
         after = self._plan.after(self._journal.state.stage)

@@ -28,8 +28,8 @@ from tallow.core.limits import (
     MISMATCHES_BYTES,
     MISMATCHES_KEPT,
 )
-from tallow.core.time import to_us
-from tallow.migrate.evidence import Observation, Totals
+from tallow.core.time import from_us, to_us
+from tallow.migrate.evidence import Judgement, Observation, Totals
 from tallow.migrate.shadow.mismatch import Mismatch, read_mismatch
 
 _FORMAT = 2
@@ -68,6 +68,12 @@ _COUNTS = (
     *("calls", "served", "tried", "errors", "skipped"),
     *("compared", "equal", "explained", "unexplained", "flips"),
 )
+_WORST = f"""
+SELECT experiment, at, key, served, control_ms, candidate_ms, aside_ms, error, skipped, staleness,
+    compared, equal, explained, unexplained, flips, causes {_WITHIN}
+    AND (error IS NOT NULL OR explained + unexplained + flips > 0)
+ORDER BY unexplained DESC, flips DESC, explained DESC, id DESC LIMIT ?
+"""
 _PRUNE_EVERY = EVIDENCE_ROWS // 100
 
 
@@ -166,6 +172,14 @@ class EvidenceStore:
         counts = {name: count or 0 for name, count in zip(_COUNTS, sums, strict=True)}
         return Totals(**counts, **times, staleness_seconds=staleness, causes=dict(causes))
 
+    def worst(
+        self, experiment: str, since: datetime, until: datetime, limit: int
+    ) -> list[Observation]:
+        """Return the calls in ``since <= at < until`` that differ most, or failed; worst first."""
+        span = (experiment, _microseconds(since), _microseconds(until), 0, limit)
+        with self._connected() as connection:
+            return [_observation(row) for row in connection.execute(_WORST, span)]
+
     def mismatches(self, experiment: str) -> list[Mismatch]:
         """Return the mismatches that are kept, the newest first; nothing in them is ever run."""
         with self._connected() as connection:
@@ -241,6 +255,15 @@ def _row(one: Observation) -> tuple[Any, ...]:
         *(one.error, one.skipped, one.staleness_seconds),
         *counts,
     )
+
+
+def _observation(row: tuple[Any, ...]) -> Observation:
+    experiment, at, key, served, control, candidate, aside, error, skipped, stale, *counts = row
+    judgement = None
+    if counts[0] is not None:
+        judgement = Judgement(*counts[:5], causes=json.loads(counts[5] or "{}"))
+    times = (control, candidate, error, skipped, stale, judgement, aside)
+    return Observation(experiment, from_us(at), key, served, *times)
 
 
 def _p99(

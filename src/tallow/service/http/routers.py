@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from tallow.service.http import candles, explained, live, reference, screens, sequences, stored
+from tallow.service.http import (
+    candles,
+    comparison,
+    explained,
+    live,
+    reference,
+    rollout,
+    screens,
+    sequences,
+    stored,
+)
 from tallow.service.service import Service
 
 HTTP_ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (
@@ -17,5 +27,7 @@ HTTP_ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (
     explained.make_router,
     stored.make_router,
     reference.make_router,
+    rollout.make_router,
+    comparison.make_router,
 )
 """Functions that take the service, and return a router of a subject."""

@@ -13,9 +13,9 @@ from tallow.core.limits_screens import SCREEN_CHARACTERS_MAX, SCREENS_MAX
 from tallow.engine import AnalyticsEngine
 from tallow.screens.answers import ScreenResult
 from tallow.service.http.answers import rows_of
-from tallow.service.http.formats import JSON, choose_format, choose_packing, to_body
+from tallow.service.http.formats import choose_format, choose_packing, to_body
 from tallow.service.http.questions import Name, Text
-from tallow.service.http.sending import read_model, to_response
+from tallow.service.http.sending import body_of, read_model, to_response
 from tallow.service.http.stored import PageAnswer, require_stored_name
 from tallow.service.limits import ASKED_INSTRUMENTS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
 from tallow.service.problems import PROBLEMS
@@ -86,7 +86,7 @@ def make_router(service: Service) -> APIRouter:
         """Return which instruments match a condition, and how many do not or are unknown."""
         return await _send(request, service, asked, {})
 
-    @router.post("/screens", openapi_extra=_body_of(HttpSavedScreens), **shape)
+    @router.post("/screens", openapi_extra=body_of(HttpSavedScreens), **shape)
     async def saved_screen(request: Request) -> Response:
         """Return the same; a body has room for long conditions, and for saved screens."""
         asked = await read_model(request, HttpSavedScreens)
@@ -105,12 +105,6 @@ def make_router(service: Service) -> APIRouter:
             return await _send(request, service, screen, {}, of_store=True)
 
     return router
-
-
-def _body_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Return how OpenAPI describes a body that `read_model` reads."""
-    schema = model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
 async def _send(

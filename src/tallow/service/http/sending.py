@@ -51,15 +51,26 @@ async def send_json(request: Request, service: Service, make: Callable[[], bytes
     return await service.read(lambda: to_response(request, make(), JSON, packing, {}))
 
 
+async def send_bytes(request: Request, service: Service, made: bytes) -> Response:
+    """Answer with JSON that is there already, packed in a reader's thread."""
+    return await send_json(request, service, lambda: made)
+
+
+def body_of(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
+    """Return how OpenAPI describes a body that `read_model` reads."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": required, "content": {JSON: {"schema": schema}}}}
+
+
 async def read_model(request: Request, model: type[Body]) -> Body:
-    """Return what the body of a request says.
+    """Return what the body of a request says; none says what an empty object does.
 
     Errors of bodies are those of `tallow.service.writes.bodies.read_body`; `RequestValidationError`
     if it is not as the model has it.
     """
     body = await read_body(request, lambda _size: None)
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body or b"{}")
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError(

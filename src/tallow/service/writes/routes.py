@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from tallow.service.keys.guard import caller_of
 from tallow.service.limits import IDEMPOTENCY_KEY_MAX
+from tallow.service.problems import WRITE_PROBLEMS
 from tallow.service.service import Service
 from tallow.service.writes import receipts
 from tallow.service.writes.bodies import read_body, unpack
@@ -29,7 +30,7 @@ from tallow.service.writes.writing import Work, WriteAnswer, named_request
 KEPT = "Idempotent-Replayed"
 """Header of an answer that was given before, and is given again."""
 
-Key = Annotated[
+IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
@@ -48,10 +49,12 @@ _CLIENT_LEFT = 499
 
 def make_router(service: Service) -> APIRouter:
     """Return the routes of writes."""
-    router = APIRouter(tags=["writes"])
+    router = APIRouter(tags=["writes"], responses=WRITE_PROBLEMS)
 
     @router.post("/candles", **_described("Candles.", _CANDLES, TYPES))
-    async def write_candles(request: Request, key: Key = None, timezone: Zone = None) -> Response:
+    async def write_candles(
+        request: Request, key: IdempotencyKey = None, timezone: Zone = None
+    ) -> Response:
         """Write one-minute candles: new ones, the same again, or corrections.
 
         They are durable when this is answered. A row that breaks a rule is in the quarantine; two
@@ -61,7 +64,7 @@ def make_router(service: Service) -> APIRouter:
         return await _written(service, request, key, work, TYPES, timezone or "")
 
     @router.post("/candles/delete", **_described("Keys.", _KEYS, (JSON, LINES)))
-    async def delete_candles(request: Request, key: Key = None) -> Response:
+    async def delete_candles(request: Request, key: IdempotencyKey = None) -> Response:
         """Delete one-minute candles, by `instrument` and `timestamp`.
 
         It is a revision: `known_at` before it still shows them. A key without a candle counts as
