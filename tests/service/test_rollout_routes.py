@@ -163,7 +163,7 @@ def test_actions_that_wait_are_few(plan: Path, monkeypatch: pytest.MonkeyPatch) 
     )
     desk = RolloutDesk(plan)
 
-    async def asking() -> list[BaseException]:
+    async def asking() -> list[BaseException | None]:
         asked = [desk.act("start", "", "", None) for _ in range(ROLLOUT_ACTIONS_WAITING_MAX + 1)]
         tasks = [asyncio.ensure_future(each) for each in asked]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=30)
@@ -179,7 +179,7 @@ def test_two_engines_are_compared(service: Service, market: pl.DataFrame) -> Non
     client, name = Client(service), str(market["instrument"][0])
     own = market.filter(pl.col("instrument") == name)
     days = own["timestamp"].dt.date().unique().sort()
-    asked = {"timeframe": "15m", "indicators": "sma(9), ema(9)"}
+    asked: dict[str, Any] = {"timeframe": "15m", "indicators": "sma(9), ema(9)"}
     words = {"control": "polars_talib", "instrument": name, "start": str(days[-1])} | asked
     found = client.get("/v1/comparison", **words).json()
     request = Request(own, **asked, start=str(days[-1]))

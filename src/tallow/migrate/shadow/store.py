@@ -261,7 +261,8 @@ def _observation(row: tuple[Any, ...]) -> Observation:
     experiment, at, key, served, control, candidate, aside, error, skipped, stale, *counts = row
     judgement = None
     if counts[0] is not None:
-        judgement = Judgement(*counts[:5], causes=json.loads(counts[5] or "{}"))
+        counts[5] = json.loads(counts[5] or "{}")
+        judgement = Judgement(*counts)
     times = (control, candidate, error, skipped, stale, judgement, aside)
     return Observation(experiment, from_us(at), key, served, *times)
 
