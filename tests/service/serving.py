@@ -18,7 +18,9 @@ from tests.service.program import free_port
 def serving(app: FastAPI) -> Iterator[httpx.Client]:
     """Serve an application on a free port of this machine; give a client of it."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", port, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, "127.0.0.1", port, log_level="warning", timeout_graceful_shutdown=5)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started and thread.is_alive():

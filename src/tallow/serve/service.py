@@ -20,7 +20,7 @@ from tallow.serve.serve_demo import say_what_to_try, with_market
 from tallow.serve.verbs import take_interrupts_back
 from tallow.service.app import make_app
 from tallow.service.keys.binding import require_keys
-from tallow.service.limits import STREAM_REQUEST_BYTES
+from tallow.service.limits import STOP_SECONDS, STREAM_REQUEST_BYTES
 from tallow.service.logs import configure_logs, log_event
 from tallow.service.read_settings import read_settings
 from tallow.service.request_log import RequestLog
@@ -66,6 +66,8 @@ def make_server(service: Service, on_listening: OnListening | None = None) -> uv
         ws=StreamProtocol,
         ws_max_size=STREAM_REQUEST_BYTES,
         ws_per_message_deflate=False,
+        # Without it, one client that leaves its answer unread would keep the service from ending.
+        timeout_graceful_shutdown=STOP_SECONDS,
     )
     return _Server(options, service, on_listening)
 

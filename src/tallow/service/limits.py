@@ -62,6 +62,9 @@ STREAM_CHUNK_INSTRUMENTS = 500
 STREAM_STOP_SECONDS = 5.0
 """How long clients may read what waits while the service stops."""
 
+STOP_SECONDS = 10
+"""How long answers that are under way may take then; what is left of them is cut off."""
+
 ASKED_INSTRUMENTS_MAX = 500
 """Instruments that one question may name."""
 
