@@ -33,6 +33,7 @@ class Client:
         accept: str | None = None,
         headers: dict[str, str] | None = None,
         json: Any = None,
+        content: bytes | str | None = None,
         **parameters: Any,
     ) -> httpx.Response:
         """Return the answer to a request."""
@@ -47,7 +48,7 @@ class Client:
             ) as client:
                 known = {name: each for name, each in parameters.items() if each is not None}
                 return await client.request(
-                    method, url, params=known or None, headers=said, json=json
+                    method, url, params=known or None, headers=said, json=json, content=content
                 )
 
         return asyncio.run(asking())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,10 @@ from tallow.data.reading.schema import time_view
 from tallow.data.universe import Universe
 from tallow.data.universe_joins import with_joins
 from tallow.runtime.ranges import Range
+
+if TYPE_CHECKING:
+    from tallow.data.store.store import Store
+    from tallow.data.store.write import WriteReport
 
 NAMES_SHOWN = 5
 """Members that a sentence names."""
@@ -105,6 +109,16 @@ class UniverseReport:
             "dates_without": [each.isoformat() for each in self.dates_without],
             "notes": list(self.notes),
         }
+
+
+def record_universe(store: Store, universe: Universe) -> tuple[WriteReport, UniverseReport]:
+    """Keep a universe in a store; return what changed, and what a person should know of it."""
+    report = store.universes.record(universe)
+    known, members = store.instruments(), store.universes.by_keys(universe).instruments
+    # A store without candles knows nobody yet.
+    absent = tuple(sorted(members.difference(known or members)))
+    name, span = universe.name, universe.span_text()
+    return report, UniverseReport(name, span, len(members), absent, notes=universe.notes)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from tallow.data.universe import Universe
 from tallow.data.universe_files import read_universe
 from tallow.data.writers import to_json
 from tallow.runtime.ranges import moment_us
-from tallow.runtime.universes import UniverseReport
+from tallow.runtime.universes import record_universe
 from tallow.serve.console import make_console, make_table, number, print_json
 from tallow.serve.report import show_more
 from tallow.serve.verbs import EXIT_INCOMPLETE
@@ -30,22 +30,18 @@ def add_universe(name: str, file: str, store: str, json: bool) -> int:
     """Record the members of a file under a name, and say what changed."""
     universe = read_universe(file, name)
     with open_store(store) as opened:
-        report = opened.universes.record(universe)
-        known, members = opened.instruments(), opened.universes.by_keys(universe).instruments
+        report, said = record_universe(opened, universe)
     counts = {each: getattr(report, each) for each in ("new", "identical", "revised")}
-    # A store without candles knows nobody yet.
-    absent, span = sorted(members.difference(known or members)), universe.span_text()
-    said = UniverseReport(name, span, len(members), tuple(absent), notes=universe.notes)
     for note in said.sentences():
         say(note, err=True)
     found = {"name": name, "members": len(universe), "groups": universe.groups, **counts}
-    found |= {"unknown": absent}
+    found |= {"unknown": list(said.unknown)}
     if json:
         print_json(found)
         return 0
     groups = f" in {counted(len(universe.groups), 'group')}" if universe.groups else ""
     rows = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-    say(f"{name}: {counted(len(universe), 'member')}{groups}, {span}; rows: {rows}")
+    say(f"{name}: {counted(len(universe), 'member')}{groups}, {said.span}; rows: {rows}")
     return 0
 
 

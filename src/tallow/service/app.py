@@ -14,12 +14,15 @@ from tallow.service.keys.routes import make_router as make_tickets
 from tallow.service.problems import add_problems
 from tallow.service.service import Service
 from tallow.service.stream import route as stream
+from tallow.service.writes import repairs, universes
 from tallow.service.writes import routes as writes
 
 ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (
     *HTTP_ROUTERS,
     stream.make_router,
     writes.make_router,
+    repairs.make_router,
+    universes.make_router,
 )
 """Functions that take the service, and return a router of ``/v1``."""
 

@@ -77,6 +77,12 @@ class NoRolloutError(RefusedError):
     status = 404
 
 
+class WrongListError(RefusedError):
+    """A body is no list of members, or its name no name of one."""
+
+    status = 422
+
+
 class UnauthorizedError(RefusedError):
     """Nobody that is known asks."""
 

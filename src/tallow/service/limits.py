@@ -137,6 +137,12 @@ BODY_SECONDS = 30
 RECEIPT_ROWS_MAX = 100
 """Quarantined rows that a receipt names; the store's quarantine has all."""
 
+REPAIRED_ROWS_MAX = 10_000
+"""Quarantined rows that one request reads again."""
+
+MEMBERS_MAX = 50_000
+"""Members that a list which is sent may have, each of its intervals one."""
+
 IDEMPOTENCY_KEY_MAX = 255
 """Characters of an idempotency key."""
 

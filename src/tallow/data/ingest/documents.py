@@ -23,7 +23,7 @@ from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.core.renamed import renamed
 from tallow.core.text import counted, first_of, to_html
 from tallow.core.time import now_us
-from tallow.data.ingest.repair_table import is_repair_table, read_repairs
+from tallow.data.ingest.repair_table import RepairedRows, is_repair_table, read_repairs
 from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
 from tallow.data.reading.assumptions import warn_once
@@ -204,6 +204,24 @@ def find_documents(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
     return list(dict.fromkeys(find_files("ingest", inputs, "*")))
 
 
+def find_repairs(
+    store: Store, path: Path, timezone: str | None, now: int
+) -> list[tuple[RepairedRows, set[int]]]:
+    """Read a repaired table of a store's quarantine, as `read_repairs` does.
+
+    Each part is returned with the numbers of the open rows that it settles once it is written.
+    """
+    rows = store.ledger.held(everything=True)
+    waiting = open_rows(rows)
+    numbers = set(rows.filter(pl.col("settled_by").is_null())["id"])
+    found = []
+    for part in read_repairs(path, rows, timezone, now):
+        series = (part.timeframe, part.adjustment)
+        others = answered_rows(waiting, part.candles, part.sources, *series)
+        found.append((part, numbers.intersection([*part.accepted, *others])))
+    return found
+
+
 @dataclass
 class _Work:
     """The files so far."""
@@ -245,14 +263,9 @@ class _Work:
             self.stamps.see(str(path), document.candles.frame)
 
     def _repairs(self, path: Path) -> None:
-        rows = self.store.ledger.held(everything=True)
-        waiting = open_rows(rows)
-        numbers = set(rows.filter(pl.col("settled_by").is_null())["id"])
         # All are read before the first is written: a mistake in one is seen in time.
-        for part in read_repairs(path, rows, self.timezone, self.now):
+        for part, repaired in find_repairs(self.store, path, self.timezone, self.now):
             series = (part.timeframe, part.adjustment)
-            others = answered_rows(waiting, part.candles, part.sources, *series)
-            repaired = numbers.intersection([*part.accepted, *others])
             self._write(path, REPAIRED, part.candles, series, repaired, part.by_rule)
 
     def _write(

@@ -54,6 +54,8 @@ class RepairedRows:
     """Where these rows came from at first."""
     by_rule: dict[str, int]
     """How many rows break which rule now."""
+    refused: dict[int, str]
+    """The rule that each other row breaks first, by its number."""
 
 
 def repair_table(quarantine: pl.DataFrame) -> pl.DataFrame:
@@ -148,6 +150,7 @@ def _repaired(candles: Candles, first: pl.DataFrame, adjustment: str) -> Repaire
         tuple(good["id"]),
         tuple(good["source"].unique()),
         candles.report.by_rule,
+        dict(zip(first["id"][bad].to_list(), candles.quarantine["rule"], strict=True)),
     )
 
 

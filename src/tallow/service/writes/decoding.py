@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from tallow.core.errors import CandleInputError
+from tallow.core.errors import CandleInputError, UniverseError
 from tallow.core.limits import FEED_ROW_FIELDS_MAX, STORE_TAIL_BATCH_ROWS
 from tallow.core.private import own_folder
 from tallow.core.text import counted
@@ -33,7 +33,7 @@ ROWS_MAX = STORE_TAIL_BATCH_ROWS - 1
 """Rows of a request: a write of more would be no part of the transaction of its receipt."""
 
 JSON, LINES = "application/json", "application/x-ndjson"
-CSV = "text/csv"
+CSV, TOML = "text/csv", "application/toml"
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
 TYPES = (JSON, LINES, CSV, ARROW, PARQUET)
@@ -47,7 +47,7 @@ _SAME = {
     "application/ndjson": LINES,
     "application/vnd.apache.arrow.file": ARROW,
 }
-_ENDINGS = {CSV: ".csv", ARROW: ".arrow", PARQUET: ".parquet"}
+_ENDINGS = {CSV: ".csv", TOML: ".toml", ARROW: ".arrow", PARQUET: ".parquet"}
 
 
 def media_type(header: str, types: Sequence[str]) -> str:
@@ -79,7 +79,7 @@ def candles_of(body: bytes, kind: str, timezone: str | None) -> Candles:
     if kind in (JSON, LINES):
         rows = items(body, kind)
         return plain_candles(rows, timezone) or _bounded(read_candles(frame_of(rows), **said))
-    with _as_file(body, kind) as path:
+    with as_file(body, kind) as path:
         count = open_file(path, ROWS_MAX).count
         if count is not None:
             _require_few(count())
@@ -162,14 +162,14 @@ def _lines(body: bytes) -> list[bytes]:
 
 
 @contextmanager
-def _as_file(body: bytes, kind: str) -> Iterator[Path]:
+def as_file(body: bytes, kind: str) -> Iterator[Path]:
     """Give the path of a private file with a body; what is said of the file is said of the body."""
     path = own_folder() / f"{secrets.token_hex(8)}{_ENDINGS[kind]}"
     try:
         path.write_bytes(body)
         yield path
-    except CandleInputError as error:
-        raise CandleInputError(str(error).replace(str(path), "body")) from error
+    except (CandleInputError, UniverseError) as error:
+        raise type(error)(str(error).replace(str(path), "body")) from error
     finally:
         path.unlink(missing_ok=True)
 

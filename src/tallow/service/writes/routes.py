@@ -7,6 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
+from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -44,14 +45,15 @@ Zone = Annotated[
     str | None, Query(max_length=64, description="Zone of times without one: Asia/Kolkata.")
 ]
 
-_CLIENT_LEFT = 499
+CLIENT_LEFT = 499
+"""Status of an answer that nobody reads; it is for the log."""
 
 
 def make_router(service: Service) -> APIRouter:
     """Return the routes of writes."""
     router = APIRouter(tags=["writes"], responses=WRITE_PROBLEMS)
 
-    @router.post("/candles", **_described("Candles.", _CANDLES, TYPES))
+    @router.post("/candles", **described("Candles.", _CANDLES, TYPES))
     async def write_candles(
         request: Request, key: IdempotencyKey = None, timezone: Zone = None
     ) -> Response:
@@ -61,21 +63,21 @@ def make_router(service: Service) -> APIRouter:
         rows of a candle that say different things both are.
         """
         work = partial(_candles, service, timezone)
-        return await _written(service, request, key, work, TYPES, timezone or "")
+        return await written(service, request, key, work, TYPES, timezone or "")
 
-    @router.post("/candles/delete", **_described("Keys.", _KEYS, (JSON, LINES)))
+    @router.post("/candles/delete", **described("Keys.", _KEYS, (JSON, LINES)))
     async def delete_candles(request: Request, key: IdempotencyKey = None) -> Response:
         """Delete one-minute candles, by `instrument` and `timestamp`.
 
         It is a revision: `known_at` before it still shows them. A key without a candle counts as
         identical.
         """
-        return await _written(service, request, key, partial(_deletion, service), (JSON, LINES))
+        return await written(service, request, key, partial(_deletion, service), (JSON, LINES))
 
     return router
 
 
-async def _written(
+async def written(
     service: Service,
     request: Request,
     key: str | None,
@@ -83,7 +85,7 @@ async def _written(
     types: tuple[str, ...],
     *said: str,
 ) -> Response:
-    """WriteAnswer a write with its receipt."""
+    """Read a write's body, do it once under its key, and answer it with its receipt."""
     kind = media_type(request.headers.get("content-type", ""), types)
     encoding = request.headers.get("content-encoding", "")
     try:
@@ -96,7 +98,7 @@ async def _written(
                 named = named_request(caller, key, *texts, sent)
             done = await service.writes.do(named, lambda: work(unpack(sent, encoding), kind))
     except ClientDisconnect:
-        return Response(status_code=_CLIENT_LEFT)
+        return Response(status_code=CLIENT_LEFT)
     return _answered(done)
 
 
@@ -128,14 +130,20 @@ _CANDLES = [_CANDLE]
 _KEYS = [{name: _CANDLE[name] for name in ("instrument", "timestamp")}]
 
 
-def _described(what: str, example: Any, types: tuple[str, ...]) -> dict[str, Any]:
-    """Return how OpenAPI describes a write."""
+def described(
+    what: str,
+    example: Any,
+    types: tuple[str, ...],
+    model: type[BaseModel] = receipts.WriteReceipt,
+    answered: Any = receipts.EXAMPLE,
+) -> dict[str, Any]:
+    """Return how OpenAPI describes a write, and its receipt."""
     rows = {"schema": {"type": "array", "items": {"type": "object"}}, "example": example}
     content = {kind: rows if kind == JSON else {"schema": {"type": "string"}} for kind in types}
     body = {"description": what, "required": True, "content": content}
-    receipt = {"description": "All is durable.", "content": {JSON: {"example": receipts.EXAMPLE}}}
+    receipt = {"description": "All is durable.", "content": {JSON: {"example": answered}}}
     return {
         "openapi_extra": {"requestBody": body},
         "response_class": Response,
-        "responses": {200: receipt | {"model": receipts.WriteReceipt}},
+        "responses": {200: receipt | {"model": model}},
     }

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tallow.core.errors import StoreError
 from tallow.core.time import now_us
@@ -15,6 +15,8 @@ from tallow.data.store.store import Store
 from tallow.data.store.write import ReceiptMaker, WriteReport, keeping
 from tallow.service.errors import BusyError, KeyInUseError, KeyReusedError
 from tallow.service.limits import WRITE_BYTES_MAX, WRITE_THREADS, WRITES_MAX
+
+T = TypeVar("T")
 
 Work = tuple[Callable[[WriteReport], str], Callable[[], object]]
 """What makes the text of a write's receipt, and what does the write."""
@@ -118,6 +120,10 @@ class Writes:
         # Not where its client has gone: its key is in use until the thread has done it.
         done.add_done_callback(lambda _done: self._in_use.discard(request.name))
         return await asyncio.shield(done)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do in a thread what changes nothing where it is done again, and return its result."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _once(self, request: NamedRequest, work: Callable[[], Work]) -> WriteAnswer:
         kept = self._kept(request)
