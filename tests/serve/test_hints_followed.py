@@ -306,6 +306,8 @@ GIVEN: dict[str, tuple[str, ...]] = {
     "live": ("--feed", "replay:good.csv", "--store", "new", "--speed", "0", "-i", "", "--json"),
     "compare": ("good.csv", "--control", "tallow", "--candidate", "tallow", "--runs", "0"),
     "demo": ("--instruments", "1", "--sessions", "1", "-o", "demo", "-t", "1d"),
+    # It would serve until it is stopped; all that is wrong is told at once.
+    "serve": ("--port", "-1"),
     "store actions": ("good.csv", "--store", "store"),
     "store backup": ("store", "--store", "store"),
     "store restore": ("nowhere", "--store", "store"),
