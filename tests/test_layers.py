@@ -60,6 +60,7 @@ LIBRARIES = {
     "jinja2": "migrate",
     "matplotlib": "plots",
     "narwhals": "data",
+    "nicegui": "service",
     "obstore": "data",
     "openfeature": "migrate",
     "orjson": "client",

@@ -152,11 +152,11 @@ def plain() -> str:
 def test_a_page_holds_its_scripts_and_lets_no_other_run() -> None:
     text, kept = plain(), files("tallow.plots")
     library = kept.joinpath("vendor", LIBRARY).read_text("utf-8")
-    script = kept.joinpath("page.js").read_text("utf-8")
+    parts, script = (kept.joinpath(name).read_text("utf-8") for name in ("parts.js", "page.js"))
     scripts = Scripts(text).found
-    assert [about.get("type") for about, _ in scripts] == ["application/json", None, None]
-    assert [body for _, body in scripts[1:]] == [library, script]
-    assert f"script-src {hashed(library)} {hashed(script)};" in text
+    assert [about.get("type") for about, _ in scripts] == ["application/json", None, None, None]
+    assert [body for _, body in scripts[1:]] == [library, parts, script]
+    assert f"script-src {hashed(library)} {hashed(parts)} {hashed(script)};" in text
     assert "default-src 'none'" in text
     assert "window.evil = 1</script" not in text
 

@@ -21,27 +21,26 @@ LIBRARY = "lightweight-charts.standalone.production.js"
 LIBRARY_SHA256 = "e21cc5caa0226ef30bd8549c50b9ef926615f2a4ee6b4e486353477a55f598cf"
 """The library's production build, as its makers published it; `vendor/NOTICE.txt` is about it."""
 
-_TEMPLATE, _SCRIPT, _STYLE = "page.html", "page.js", "page.css"
+_TEMPLATE, _PARTS, _SCRIPT, _STYLE = "page.html", "parts.js", "page.js", "page.css"
 
 
 def render(drawing: Drawing) -> str:
     """Return the page.
 
-    Its policy lets no script run but the two it holds, known by their hashes, and no request be
+    Its policy lets no script run but those it holds, known by their hashes, and no request be
     made: what came with the candles could not, even if it was not escaped.
     """
-    library, script = _text("vendor", LIBRARY), _text(_SCRIPT)
+    scripts = (_text("vendor", LIBRARY), _text(_PARTS), _text(_SCRIPT))
     parts = {
         "TITLE": escape(_shown(f"{drawing.title} {drawing.subtitle}")),
-        "POLICY": " ".join(f"'sha256-{_hash(each)}'" for each in (library, script)),
+        "POLICY": " ".join(f"'sha256-{_hash(each)}'" for each in scripts),
         "STYLE": _variables() + _text(_STYLE),
         "NAME": escape(_shown(drawing.title)),
         "SUBTITLE": escape(_shown(drawing.subtitle)),
         "ZONE": escape(drawing.zone),
         "NOTICE": escape(_text("vendor", "NOTICE.txt").partition("\n\n")[0]),
         "DATA": data_text(drawing),
-        "LIBRARY": library,
-        "SCRIPT": script,
+        **dict(zip(("LIBRARY", "PARTS", "SCRIPT"), scripts, strict=True)),
     }
     pieces = _text(_TEMPLATE).split("@@")
     return "".join(parts[piece] if k % 2 else piece for k, piece in enumerate(pieces))

@@ -19,6 +19,7 @@ from tallow.serve.live import asked_to_stop, compile_session
 from tallow.serve.serve_demo import say_what_to_try, with_market
 from tallow.serve.verbs import take_interrupts_back
 from tallow.service.app import make_app
+from tallow.service.desk import add_desk
 from tallow.service.keys.binding import require_keys
 from tallow.service.limits import STOP_SECONDS, STREAM_REQUEST_BYTES
 from tallow.service.logs import configure_logs, log_event
@@ -51,15 +52,22 @@ def _serve(settings: ServiceSettings, on_listening: OnListening | None) -> None:
     compile_session(options, shown=settings.log == "text")
     # The server takes both signals, and raises them again when it has ended.
     with Service(settings) as service, asked_to_stop():
-        make_server(service, on_listening).run()
+        make_server(service, on_listening, desk=settings.desk).run()
     log_event("stopped", seconds=round(time.monotonic() - began, 1))
 
 
-def make_server(service: Service, on_listening: OnListening | None = None) -> uvicorn.Server:
-    """Return the server of a service, with bounds on what clients send and leave unread."""
-    settings = service.settings
+def make_server(
+    service: Service, on_listening: OnListening | None = None, *, desk: bool = False
+) -> uvicorn.Server:
+    """Return the server of a service, with bounds on what clients send and leave unread.
+
+    With `desk` its pages are at ``/``: one server of a process may have them.
+    """
+    settings, app = service.settings, make_app(service)
+    if desk:
+        add_desk(app, service)
     options = uvicorn.Config(
-        RequestLog(make_app(service), service.measures, settings.slow_seconds),
+        RequestLog(app, service.measures, settings.slow_seconds),
         settings.host,
         settings.port,
         log_config=None,

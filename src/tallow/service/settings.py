@@ -76,6 +76,7 @@ class ServiceSettings(BaseSettings):
     rules: Path | None = Field(None, description="File of rules of alerts.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
+    desk: bool = Field(default=True, description="Whether pages to work with are at /.")
     rollout: Annotated[Path, AfterValidator(_plan)] | None = Field(
         None, description="Plan of a rollout, to be among the metrics."
     )

@@ -22,6 +22,10 @@ SOCKET = "WEBSOCKET"
 """What stands for the method of a WebSocket."""
 
 
+FIRST_PAGE = "/"
+"""All addresses begin so: it stands for itself alone."""
+
+
 class AddressRole(NamedTuple):
     """The role that addresses with a beginning need."""
 
@@ -36,6 +40,11 @@ ADDRESSES = (
     AddressRole("GET", "/openapi.json", Role.PUBLIC),
     AddressRole("GET", "/docs", Role.PUBLIC),
     AddressRole("GET", "/redoc", Role.PUBLIC),
+    # The dashboard's frame has no data: its scripts ask below /v1, with the key of who signs in.
+    AddressRole("GET", "/desk", Role.PUBLIC),
+    AddressRole("POST", "/desk/_nicegui_ws/", Role.PUBLIC),
+    AddressRole(SOCKET, "/desk/_nicegui_ws/", Role.PUBLIC),
+    AddressRole("GET", FIRST_PAGE, Role.PUBLIC),
     AddressRole("GET", "/metrics", Role.READ),
     AddressRole("GET", "/v1/", Role.READ),
     AddressRole(SOCKET, "/v1/stream", Role.READ),
@@ -52,7 +61,10 @@ def declared_role(method: str, path: str) -> Role | None:
     """Return the role that an address needs by the table; None where it says none."""
     asked = "GET" if method == "HEAD" else method
     for each in ADDRESSES:
-        if each.method == asked and path.startswith(each.beginning):
+        is_it = (
+            path == FIRST_PAGE if each.beginning == FIRST_PAGE else path.startswith(each.beginning)
+        )
+        if each.method == asked and is_it:
             return each.role
     return None
 
