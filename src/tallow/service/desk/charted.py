@@ -37,7 +37,7 @@ class ChartQuestion(BaseModel):
     indicators: Text = ""
     since: int | None = Field(None, description="Bars that open then, in microseconds, or later.")
     until: int | None = Field(None, description="Bars that open then, in microseconds, or before.")
-    places: int = Field(1_000, ge=16, le=8_192, description="Candles that have room: pixels.")
+    pixels: int = Field(1_000, ge=16, le=8_192, description="Width: candles that have room.")
 
 
 def chart_of(service: Service, instrument: str, asked: ChartQuestion) -> bytes:
@@ -88,11 +88,11 @@ def _window(asked: ChartQuestion, times: Times) -> tuple[int, int, int]:
     count = len(times)
     last = count if asked.until is None else int(np.searchsorted(times, asked.until, "right"))
     if asked.since is None:
-        first = max(last - asked.places // USUAL_PIXELS, 0)
+        first = max(last - asked.pixels // USUAL_PIXELS, 0)
     else:
         first = min(int(np.searchsorted(times, asked.since)), last)
-    per = max(1, -(-(last - first) // asked.places))
-    room = min(2 * asked.places * per, count)
+    per = max(1, -(-(last - first) // asked.pixels))
+    room = min(2 * asked.pixels * per, count)
     begin = min(max((first + last - room) // 2, 0), count - room)
     return begin, begin + room, per
 

@@ -33,7 +33,7 @@ const writeAddress = () => setAddress({
 const question = (since, until) => ask(`/v1/desk/chart/${encodeURIComponent(state.instrument)}`, {
   timeframe: state.timeframe,
   indicators: state.indicators === "none" ? "" : state.indicators,
-  places: Math.max(64, Math.floor((part("chart")?.clientWidth || innerWidth - 28) - 60)),
+  pixels: Math.max(64, Math.floor((part("chart")?.clientWidth || innerWidth - 28) - 60)),
   since: since ?? undefined,
   until: until ?? undefined,
 });
