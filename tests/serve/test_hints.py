@@ -123,7 +123,6 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/query": ("query",),
     "serve/watch": ("watch",),
     "service/keys/binding": ("serve",),
-    "service/rollout_desk": ("serve",),
     "serve/rollout": ("rollout start",),
     "serve/run": ("run",),
     "serve/explain": ("explain",),

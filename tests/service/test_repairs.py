@@ -165,6 +165,8 @@ def test_members_without_a_candle_are_named(client: Client, service: Service) ->
     [
         (JSON, [], "mine", 422, "no member"),
         (JSON, [1], "mine", 422, "member 1"),
+        (JSON, 1, "mine", 422, "member 1"),
+        ("application/json; charset=utf-8", "[" * 100_000, "mine", 422, "no JSON"),
         (JSON, [{"instrument": "A", "form": "2025-06-02"}], "mine", 422, "member 1"),
         (JSON, [{"instrument": "A", "from": "2025-06"}], "mine", 422, "must be a date"),
         (JSON, [{"from": "2025-06-02"}], "mine", 422, "instrument"),

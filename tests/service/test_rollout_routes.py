@@ -153,7 +153,10 @@ def test_evidence_by_cause_and_the_worst_calls(client: Client, plan: Path) -> No
 def test_without_a_plan_there_is_no_rollout(service: Service) -> None:
     client = Client(service)
     for answer in (client.get("/v1/rollout"), act(client, "revert"), act(client, "advance")):
-        assert (answer.status_code, answer.json()["hint"]) == (404, "begin it with --rollout PLAN")
+        assert (answer.status_code, answer.json()["hint"]) == (
+            404,
+            "name it in the setting rollout",
+        )
 
 
 def test_actions_that_wait_are_few(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:

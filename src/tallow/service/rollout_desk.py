@@ -141,8 +141,8 @@ class RolloutDesk:
     def _plan_path(self) -> Path:
         if self._path is None:
             raise NoRolloutError(
-                "rollout: this service has no plan; one must be in its settings; begin it with "
-                "--rollout PLAN"
+                "rollout: this service has no plan; one must be in its settings; name it in the "
+                "setting rollout"
             )
         return self._path
 

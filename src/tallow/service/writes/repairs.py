@@ -189,7 +189,7 @@ def _table(store: Store, body: bytes, kind: str) -> Iterator[Path]:
             if not is_repair_table(path):
                 raise CandleInputError(
                     f"body: has no column {QUARANTINE_ID}; must be a table of quarantined rows; "
-                    "get one by tallow store quarantine --export"
+                    "take one that the command line exported"
                 )
             yield path
         return

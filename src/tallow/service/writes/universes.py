@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from tallow.core.errors import UniverseError
 from tallow.core.text import counted
-from tallow.data.feeds.contents import items_of
 from tallow.data.universe import Universe
 from tallow.data.universe_files import read_universe
 from tallow.runtime.universes import record_universe
@@ -120,13 +119,14 @@ def read_list(body: bytes, kind: str, name: str) -> Universe:
 
 def _frame(body: bytes) -> pl.DataFrame:
     try:
-        rows = items_of(body)
+        found = orjson.loads(body)
     except ValueError as error:
-        raise WrongListError(f"body: {error}") from error
+        raise WrongListError(f"body: is no JSON; {error}; send a list of names") from error
+    rows = found if isinstance(found, list) else [found]
     _require_few(len(rows))
     if not rows:
         raise WrongListError("body: has no member; send names")
-    found = []
+    table = []
     for at, row in enumerate(rows, 1):
         cells = {"instrument": row} if isinstance(row, str) else row
         if not isinstance(cells, dict) or not all(
@@ -137,9 +137,9 @@ def _frame(body: bytes) -> pl.DataFrame:
                 f"body: member {at}; must be a name, or an object of texts: "
                 f"{', '.join(_COLUMNS)}; correct it"
             )
-        found.append({name: _text(value) for name, value in cells.items()})
-    names = [name for name in _COLUMNS if any(name in row for row in found)]
-    return pl.DataFrame(found, dict.fromkeys(names, pl.String))
+        table.append({name: _text(value) for name, value in cells.items()})
+    names = [name for name in _COLUMNS if any(name in row for row in table)]
+    return pl.DataFrame(table, dict.fromkeys(names, pl.String))
 
 
 def _text(value: str | None) -> str | None:
