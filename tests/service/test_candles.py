@@ -229,3 +229,20 @@ def test_an_answer_has_bounds(client: Client, name: str, monkeypatch: pytest.Mon
     answer = client.bars(name, timeframe="1m")
     assert answer.status_code == 422
     assert "ask for a shorter range" in answer.json()["detail"]
+
+
+def test_a_long_answer_is_made_by_a_worker(
+    service: Service, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Client(service).bars(name, **ASKED)
+    known = {"known_at": datetime.now(UTC).isoformat()}
+    then = Client(service).bars(name, **ASKED, **known)
+    monkeypatch.setattr(pages, "answer_whole", None)
+    monkeypatch.setattr(pages, "LONG_CANDLES", 0)
+    client = Client(service)
+    there = client.bars(name, **ASKED)
+    assert (there.content, there.headers["etag"]) == (here.content, here.headers["etag"])
+    assert client.bars(name, **ASKED, **known).json()["rows"] == then.json()["rows"]
+    first = client.bars(name, limit=20, **ASKED)
+    assert chain(client, name, first, limit=20, **ASKED).equals(pl.DataFrame(here.json()["rows"]))
+    assert client.bars("NOBODY", **ASKED).status_code == 404

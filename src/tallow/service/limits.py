@@ -95,6 +95,9 @@ ANSWER_CANDLES_MAX = 50_000_000
 ANSWERS_BYTES = 134_217_728
 """Bytes of whole answers that are kept while their pages are asked for."""
 
+LONG_CANDLES = 200_000
+"""An answer of more candles is made by a worker: some two years of one-minute candles."""
+
 READY_BYTES = 67_108_864
 """Bytes of bodies that are kept ready, to be sent again as they are."""
 

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import orjson
 import polars as pl
 
-import tallow
-from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import ParameterError, without_empty_warnings
-from tallow.core.moments import is_relative
+from tallow.core.errors import ParameterError
 from tallow.core.time import END_OF_TIME, MINUTE_US, SECOND_US, from_us, now_us
-from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.reading.schema import time_view
-from tallow.data.universe import Universe
-from tallow.runtime.batch import BarOptions
 from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
-from tallow.runtime.ranges import Range, moment_us
-from tallow.runtime.results import ProcessingResult, RunReport
-from tallow.runtime.run_snapshots import run_identity
-from tallow.runtime.spans import calendar_buckets
+from tallow.runtime.ranges import moment_us
 from tallow.service.http.cursors import Cursor, digest_of, read_cursor, write_cursor
-from tallow.service.http.questions import (
-    BarsQuestion,
-    ManyQuestion,
-    names_of,
-    page_rows,
-    require_bounded,
-    said,
-)
-from tallow.service.limits import ANSWERS_BYTES
+from tallow.service.http.questions import BarsQuestion, page_rows, said
+from tallow.service.http.whole_bars import Whole, WholeQuestion, answer_whole, count_candles
+from tallow.service.limits import ANSWERS_BYTES, LONG_CANDLES
 from tallow.service.service import Service
-
-RELATIVE_SECONDS = 60
-"""How long an answer holds whose range begins or ends so many days before today."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +45,37 @@ class Page:
     is_fixed: bool
 
 
-@dataclass(frozen=True)
-class Whole:
-    """All bars of an answer, and what is said of them; `until` is that of `Page`."""
+class LongAnswerError(Exception):
+    """An answer takes so long that a worker is to make it.
 
-    frame: pl.DataFrame
-    about: dict[str, Any]
-    digest: bytes
-    until: int
+    Attributes
+    ----------
+    question
+        What to ask the worker.
+    """
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the bars."""
-        return int(self.frame.estimated_size())
+    def __init__(self, question: WholeQuestion) -> None:
+        super().__init__()
+        self.question = question
+
+
+@dataclass
+class PageWork:
+    """A page that is being made: more than once, where a worker makes a part of it.
+
+    Attributes
+    ----------
+    final_at
+        Bars that had ended by this moment are final.
+    known_at
+        The moment of which all pages are, once one is not enough.
+    made
+        What workers made.
+    """
+
+    final_at: int
+    known_at: int | None = None
+    made: dict[WholeQuestion, Whole] = field(default_factory=dict)
 
 
 class BarPages:
@@ -89,11 +85,17 @@ class BarPages:
         self._service = service
         self._wholes = IndicatorCache(ANSWERS_BYTES)
 
-    def page(self, asked: BarsQuestion, instrument: str | None) -> Page:
+    def begin(self) -> PageWork:
+        """Return the work on a page that is asked for now."""
+        return PageWork(now_us() - round(self._service.live.grace * SECOND_US))
+
+    def page(self, asked: BarsQuestion, instrument: str | None, work: PageWork) -> Page:
         """Return the page that is asked for.
 
         Raises
         ------
+        LongAnswerError
+            If a worker is to make a part of it: then put that into `work`, and ask again.
         TallowError
             As `tallow.AnalyticsEngine.query`; also if the answer, or the page, would be too large,
             or the cursor belongs to another question.
@@ -104,12 +106,13 @@ class BarPages:
         if cursor is None and known is not None:
             cursor = Cursor(known, known, 0)
         if cursor is None:
-            final_at = now_us() - round(self._service.live.grace * SECOND_US)
-            whole = self._whole(asked, instrument, None, final_at)
+            whole = self._whole(asked, instrument, None, work.final_at, work)
             if len(whole.frame) <= page_rows(asked, whole.frame.width):
-                return self._cut(asked, whole, Cursor(0, final_at, 0), digest)
-            cursor = Cursor(self._service.store.last_received(), final_at, 0)
-        return self._cut(asked, self._pinned(asked, instrument, cursor), cursor, digest)
+                return self._cut(asked, whole, Cursor(0, work.final_at, 0), digest)
+            if work.known_at is None:
+                work.known_at = self._service.store.last_received()
+            cursor = Cursor(work.known_at, work.final_at, 0)
+        return self._cut(asked, self._pinned(asked, instrument, cursor, work), cursor, digest)
 
     def _cut(self, asked: BarsQuestion, whole: Whole, cursor: Cursor, digest: str) -> Page:
         """Return the bars of a whole answer from the cursor on."""
@@ -128,7 +131,9 @@ class BarPages:
         frame = whole.frame.slice(cursor.row, rows)
         return Page(frame, about, page.hexdigest(), until, is_fixed)
 
-    def _pinned(self, asked: BarsQuestion, instrument: str | None, cursor: Cursor) -> Whole:
+    def _pinned(
+        self, asked: BarsQuestion, instrument: str | None, cursor: Cursor, work: PageWork
+    ) -> Whole:
         """Return an answer as it was known at a moment; kept while its pages are asked for."""
         store, (known_at, final_at, _) = self._service.store, cursor
         state = store.state()
@@ -139,7 +144,7 @@ class BarPages:
         def calculate(kept: Whole | None) -> CachedValue[Whole]:
             if kept is not None:
                 return CachedValue(kept, CacheOutcome.HIT)
-            whole = self._whole(asked, instrument, known_at, final_at)
+            whole = self._whole(asked, instrument, known_at, final_at, work)
             return CachedValue(whole, CacheOutcome.MISS)
 
         key = (instrument, words, known_at, final_at, revision)
@@ -147,106 +152,21 @@ class BarPages:
         return whole
 
     def _whole(
-        self, asked: BarsQuestion, instrument: str | None, known_at: int | None, final_at: int
+        self,
+        asked: BarsQuestion,
+        instrument: str | None,
+        known_at: int | None,
+        final_at: int,
+        work: PageWork,
     ) -> Whole:
-        """Ask the engine, and let bars turn final that had ended by a moment."""
-        engine, state = self._service.engine, self._service.store.state()
-        names, universe = names_of(asked, instrument), self._universe(asked, known_at)
-        wanted = Range.of(asked.start, asked.end, list(names or ()) or None, universe)
-        wanted = wanted.checked(engine.calendars)
-        count = len(names) if names else len(universe or ())
-        require_bounded(engine, asked, wanted, state, count)
-        final = None if known_at is None else from_us(min(final_at, known_at))
-        with without_empty_warnings():
-            result = engine.query(
-                list(names) if names else None,
-                asked.timeframe,
-                asked.start,
-                asked.end,
-                asked.indicators,
-                None if known_at is None else from_us(known_at),
-                final_at=final,
-                source_timeframe=asked.source_timeframe,
-                adjustment=asked.adjustment,
-                universe=universe,
-            )
-        return self._told(asked, result, final_at)
-
-    def _told(self, asked: BarsQuestion, result: ProcessingResult, final_at: int) -> Whole:
-        size, source = parse_timeframe(asked.timeframe), parse_timeframe(asked.source_timeframe)
-        calendars = self._service.engine.calendars
-        frame, until = turn_final(result.frame.rechunk(), calendars, size, source, final_at)
-        if until != END_OF_TIME:
-            until += round(self._service.live.grace * SECOND_US)
-        if is_relative(asked.start) or is_relative(asked.end):
-            until = min(until, now_us() + RELATIVE_SECONDS * SECOND_US)
-        about = about_report(result.report)
-        digest = hashlib.blake2b(orjson.dumps(about), digest_size=16)
-        digest.update(self._versions(result, size, source))
-        digest.update(_bytes_of(frame))
-        return Whole(frame, about, digest.digest(), until)
-
-    def _versions(self, result: ProcessingResult, size: Timeframe, source: Timeframe) -> bytes:
-        """Return a digest of what makes the numbers, but the candles: versions, calendar facts."""
-        engine = self._service.engine
-        options = BarOptions(size, source, engine.calendars, engine.no_trade)
-        parts = [tallow.__version__.encode()]
-        parts += (
-            run_identity(result.recipe.plan, options, calendar)
-            for calendar in engine.calendars.calendars
-        )
-        return b"".join(parts)
-
-    def _universe(self, asked: BarsQuestion, known_at: int | None) -> Universe | None:
-        """Return a stored universe; a name is never that of a file of this machine."""
-        if not isinstance(asked, ManyQuestion) or asked.universe is None:
-            return None
-        return self._service.store.universes.read(asked.universe, known_at)
-
-
-def turn_final(
-    frame: pl.DataFrame,
-    calendars: CalendarAssignment,
-    size: Timeframe,
-    source: Timeframe,
-    moment: int,
-) -> tuple[pl.DataFrame, int]:
-    """Return bars of which those are final, too, that ended by a moment; and when the next ends.
-
-    `END_OF_TIME` where none is left that is not final.
-    """
-    final = frame["is_final"].to_numpy()
-    forming = np.flatnonzero(~final)
-    if not len(forming):
-        return frame, END_OF_TIME
-    rows = frame[forming]
-    opens, places = time_view(rows), calendars.indices(rows["instrument"].to_list())
-    ends = np.full(len(rows), END_OF_TIME)
-    for place in np.unique(places[places >= 0]):
-        own = places == place
-        buckets = calendar_buckets(calendars.calendars[int(place)], size, source)
-        ends[own] = buckets.ends_of(opens[own])
-    final = final.copy()
-    final[forming] = ends <= moment
-    until = int(ends[ends > moment].min(initial=END_OF_TIME))
-    return frame.with_columns(pl.Series("is_final", final)), until
-
-
-def about_report(report: RunReport) -> dict[str, Any]:
-    """Return what a report says of an answer, as JSON has it."""
-    return {
-        "why_empty": report.why_empty,
-        "failures": dict(report.failures),
-        "notes": [*report.notes, *(report.universe.sentences() if report.universe else ())],
-        "assumed": report.assumed,
-        "hint": report.hint,
-    }
-
-
-def _bytes_of(frame: pl.DataFrame) -> memoryview:
-    written = io.BytesIO()
-    frame.write_ipc_stream(written)
-    return written.getbuffer()
+        """Return all bars: what a worker made of them, or those of few candles made here."""
+        grace, engine = self._service.live.grace, self._service.engine
+        question = WholeQuestion(asked, instrument, known_at, final_at, grace)
+        if question in work.made:
+            return work.made[question]
+        if count_candles(engine, question) > LONG_CANDLES:
+            raise LongAnswerError(question)
+        return answer_whole(engine, question)
 
 
 def _past(moment: int) -> int:

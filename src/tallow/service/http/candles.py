@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from tallow.core.time import now_us
 from tallow.service.http.answers import BARS, BarsAnswer, rows_of
-from tallow.service.http.bars import BarPages, Page
+from tallow.service.http.bars import BarPages, LongAnswerError, Page, PageWork
 from tallow.service.http.formats import (
     Packing,
     choose_format,
@@ -24,6 +25,7 @@ from tallow.service.http.formats import (
 from tallow.service.http.questions import BarsQuestion, ManyQuestion, require_named, said
 from tallow.service.http.ready import VARY, ReadyAnswer, ReadyAnswers
 from tallow.service.http.sending import CHANGING, header_lines
+from tallow.service.http.whole_bars import answer_whole
 from tallow.service.problems import PROBLEMS
 from tallow.service.service import Service
 
@@ -77,14 +79,20 @@ class _Answers:
         ready = self._ready.get(key, token, now_us())
         if ready is None:
             before = self._ready.last(key)
-            ready = await self._service.read(
-                lambda: self._made(asked, instrument, media_type, packing, token, before)
-            )
+            work = self._pages.begin()
+            make = partial(self._made, work, asked, instrument, media_type, packing, token, before)
+            while ready is None:
+                try:
+                    ready = await self._service.read(make)
+                except LongAnswerError as long:
+                    question = long.question
+                    work.made[question] = await self._service.compute(answer_whole, question)
             self._ready.put(key, ready)
         return ready.response(headers.get("if-none-match"))
 
     def _made(
         self,
+        work: PageWork,
         asked: BarsQuestion,
         instrument: str | None,
         media_type: str,
@@ -93,7 +101,7 @@ class _Answers:
         before: ReadyAnswer | None,
     ) -> ReadyAnswer:
         """Make an answer; the one before stays where it says the same."""
-        page = self._pages.page(asked, instrument)
+        page = self._pages.page(asked, instrument, work)
         if before is not None and before.digest == page.digest:
             return replace(before, token=token, until=page.until)
         body, packed = pack(to_body(page.frame, media_type, page.about), media_type, packing)

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from tallow.engine import AnalyticsEngine
 from tallow.service.http.questions import Text
-from tallow.service.http.sending import send_json
+from tallow.service.http.sending import send_bytes
 from tallow.service.problems import PROBLEMS
 from tallow.service.service import Service
 
@@ -46,10 +47,12 @@ def make_router(service: Service) -> APIRouter:
         asked: Annotated[ExplainQuestion, Query()],
     ) -> Response:
         """Return candles with receipts, formula, warm-up, facts, and the value computed again."""
-        words: dict[str, Any] = asked.model_dump()
-        ask = service.engine.explain
-        return await send_json(
-            request, service, lambda: orjson.dumps(ask(instrument, **words).to_dict())
-        )
+        made = await service.compute(explain_stored, instrument, asked.model_dump())
+        return await send_bytes(request, service, made)
 
     return router
+
+
+def explain_stored(engine: AnalyticsEngine, instrument: str, words: dict[str, Any]) -> bytes:
+    """Explain one value of a worker's store, as JSON."""
+    return orjson.dumps(engine.explain(instrument, **words).to_dict())

@@ -110,8 +110,11 @@ def require_bounded(
     wanted: Range,
     state: StoreState,
     instruments: int,
-) -> None:
-    """Raise `ParameterError` if an answer would be too large, before anything is read for it."""
+) -> int:
+    """Return of how many candles an answer is made at most, before anything is read for it.
+
+    `ParameterError` if it would be too large.
+    """
     size, source = parse_timeframe(asked.timeframe), parse_timeframe(asked.source_timeframe)
     plan = make_plan(asked.indicators, engine.convention, BAR_COLUMNS)
     columns = len(BAR_COLUMNS) + len(plan.outputs)
@@ -127,6 +130,7 @@ def require_bounded(
                 f"candles: start={asked.start}, end={asked.end}; up to {number:,} {what}; must be "
                 f"at most {most:,}; ask for a shorter range, fewer instruments or indicators"
             )
+    return candles
 
 
 def _buckets(
