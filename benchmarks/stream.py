@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
+from urllib.parse import quote, urlencode
 
 import numpy as np
 import orjson
@@ -29,7 +30,7 @@ from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.updates import ArrayUpdate
-from tallow.serve.service import make_server
+from tallow.serve.service import make_server, settle
 from tallow.service.read_settings import read_settings
 from tallow.service.service import Service
 
@@ -43,6 +44,8 @@ START = 1_748_836_200_000_000
 NAMES = [f"NSE_EQ|INE{number:06}" for number in range(INSTRUMENTS)]
 
 CONNECT_SECONDS = 60.0
+RANGES_A_SECOND, FIRST_ANSWERS, DAY = 20.0, 3, "2025-06-02"
+SCREEN = "close > ema(9) and rsi(14) < 70"
 
 
 class Readers:
@@ -152,6 +155,7 @@ def _serving(folder: Path, feed: PacedFeed | None) -> Iterator[tuple[BenchServic
     with service:
         server = make_server(service)
         bare = Bare(server)
+        settle()
         thread = threading.Thread(target=server.run)
         thread.start()
         while not server.started:
@@ -238,6 +242,20 @@ def _timed(readers: Readers, loop: Any, work: Any, messages: int = MESSAGES * CL
     return float(found["last"] - began)
 
 
+def _ask_beside(readers: Readers) -> None:
+    """Ask for ranges and a screen beside the stream."""
+    ranges = [
+        f"/v1/candles/{quote(name, safe='')}?timeframe=5m&start={DAY}&end={DAY}" for name in NAMES
+    ]
+    screen = "/v1/screens?" + urlencode({"timeframe": "1m", "condition": SCREEN})
+    readers.ask("ask", name="range", urls=ranges, times=RANGES_A_SECOND)
+    readers.ask("ask", name="screen", urls=[screen], times=1.0)
+    until = time.monotonic() + CONNECT_SECONDS
+    while min(each["times"] for each in readers.ask("look")["asked"].values()) < FIRST_ANSWERS:
+        assert time.monotonic() < until, "no answers"
+        time.sleep(0.1)
+
+
 def measure_latency(seconds: int, *, is_burst: bool = False, stalled: int = 0) -> dict[str, Any]:
     """Return how long candles took until their rows were read, in milliseconds."""
     feed = PacedFeed(seconds, is_burst)
@@ -250,7 +268,10 @@ def measure_latency(seconds: int, *, is_burst: bool = False, stalled: int = 0) -
         for k in range(CLIENTS)
     ]
     with TemporaryDirectory() as folder, _serving(Path(folder), feed) as (service, _, port):
-        service.live.numbers(NAMES)
+        # Each instrument has been there for a minute, which is over.
+        earlier = pl.col("timestamp") - pl.duration(microseconds=MINUTE)
+        service.live.update(_candles(np.arange(INSTRUMENTS)).with_columns(earlier))
+        service.live.advance(START + 3_000_000)
         with Readers(port) as readers:
             readers.connect(asked, "/v1/stream")
             if stalled:
@@ -259,6 +280,7 @@ def measure_latency(seconds: int, *, is_burst: bool = False, stalled: int = 0) -
                     "/v1/stream",
                     stalled=True,
                 )
+            _ask_beside(readers)
             feed.began = time.monotonic() + 0.5
             # Of a burst, all of a second are due at its start.
             group = INSTRUMENTS if is_burst else 1

@@ -1,13 +1,15 @@
-"""Clients of a stream in a process of their own: ``python -m benchmarks.stream_readers``.
+"""Clients of a service in a process of their own: ``python -m benchmarks.stream_readers``.
 
-Each line of its input is a command in JSON, and each of its output the answer. A client reads
-frames as they come; rows are looked into where their times are asked for.
+Each line of its input is a command in JSON, and each of its output the answer. A client of the
+stream reads frames as they come; rows are looked into where their times are asked for. Others ask
+over HTTP, so many times a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import os
 import sys
 import time
@@ -75,6 +77,40 @@ def _frame(data: bytes, at: int) -> tuple[int, int, int] | None:
     return data[at] & 15, begin, begin + size
 
 
+class Asker:
+    """Asks one question after the other over a connection, a second's at even distances."""
+
+    def __init__(self, port: int, urls: list[str], times: float) -> None:
+        self._port, self._urls, self._times = port, urls, times
+        self.seconds: list[float] = []
+        self.failures: list[str] = []
+        self.task: asyncio.Task[None] | None = None
+
+    def answer(self) -> dict[str, Any]:
+        late = np.array(self.seconds or [0.0]) * 1e3
+        found = {"times": len(self.seconds), "failures": self.failures[:1]}
+        return found | {"p50": float(np.median(late)), "p99": float(np.quantile(late, 0.99))}
+
+    async def run(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        began = time.monotonic()
+        try:
+            for number in itertools.count():
+                due = began + number / self._times
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                url = self._urls[number % len(self._urls)]
+                writer.write(f"GET {url} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                size = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+                body = await reader.readexactly(size)
+                if b" 200 " not in head.partition(b"\r\n")[0]:
+                    self.failures.append(body.decode())
+                # Of one that had to wait for the one before it, from when it was due.
+                self.seconds.append(time.monotonic() - due)
+        finally:
+            writer.close()
+
+
 class Tally:
     """What all clients have read."""
 
@@ -117,7 +153,9 @@ class Tally:
         return found
 
 
-async def _obey(command: dict[str, Any], tally: Tally, readers: list[Reader]) -> dict[str, Any]:
+async def _obey(
+    command: dict[str, Any], tally: Tally, readers: list[Reader], askers: dict[str, Asker]
+) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     match command["do"]:
         case "connect":
@@ -128,20 +166,26 @@ async def _obey(command: dict[str, Any], tally: Tally, readers: list[Reader]) ->
                 if command.get("stalled"):
                     await asyncio.sleep(0.3)
                     reader.transport.pause_reading()
+        case "ask":
+            asker = Asker(command["port"], command["urls"], command["times"])
+            asker.task = loop.create_task(asker.run())
+            askers[command["name"]] = asker
         case "clear":
             tally.clear(command.get("began"), command.get("step", 0.0), command.get("group", 1))
+            for asker in askers.values():
+                asker.seconds.clear()
         case "close":
             for reader in readers:
                 reader.transport.abort()
             readers.clear()
-    return tally.answer()
+    return tally.answer() | {"asked": {name: each.answer() for name, each in askers.items()}}
 
 
 async def _main() -> None:
-    tally, readers = Tally(), list[Reader]()
+    tally, readers, askers = Tally(), list[Reader](), dict[str, Asker]()
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
-        answer = await _obey(orjson.loads(line), tally, readers)
+        answer = await _obey(orjson.loads(line), tally, readers, askers)
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
         sys.stdout.buffer.flush()
 

@@ -110,11 +110,13 @@ def test_a_long_message_is_kept_within_bounds() -> None:
     held = PendingQuarantine("ws://host")
     held.add("\u20ac" * QUARANTINE_RECORD_BYTES, "no JSON", "")
     held.add(b"\xff{", "no JSON", "7")
-    rows, tokens = held.take()
+    taken = held.take()
+    assert taken is not None
+    rows, tokens = taken
     long, short = rows.select("record", "reason").rows()
     # A sign of three bytes is not cut in two.
     assert len(long[0].encode()) == QUARANTINE_RECORD_BYTES // 3 * 3
     lacks = 3 * QUARANTINE_RECORD_BYTES - len(long[0].encode())
     assert long[1] == f"no JSON; the record lacks {lacks:,} bytes at its end"
     assert (short[0], tokens) == ("\\xff{", {"7"})
-    assert len(held.take()[0]) == 0
+    assert held.take() is None

@@ -138,7 +138,8 @@ class MeteredFeed(Feed):
     def quarantined(self) -> FeedBatch | None:
         """Return what was not understood since the last call."""
         pending = self._meter.pending
-        rows, tokens = pending.take() if pending else (None, set[str]())
-        if rows is None or not len(rows):
+        found = pending.take() if pending else None
+        if found is None or not len(found[0]):
             return None
+        rows, tokens = found
         return FeedBatch("quarantine", rows, self._now(), tokens=tuple(tokens))

@@ -48,8 +48,13 @@ class PendingQuarantine:
         with self._lock:
             self._rows.append(quarantine)
 
-    def take(self) -> tuple[pl.DataFrame, set[str]]:
-        """Return the rows that wait, as a quarantine, and the entries that are done with them."""
+    def take(self) -> tuple[pl.DataFrame, set[str]] | None:
+        """Return the rows that wait, as a quarantine, and the entries that are done with them.
+
+        None where none wait: each step of a session asks.
+        """
+        if not self._texts and not self._rows:
+            return None
         with self._lock:
             texts, self._texts = self._texts, Counter()
             rows, self._rows = self._rows, []

@@ -184,10 +184,10 @@ class Tally:
         self._pace(report.rows_in)
         self.hint = self.hint or report.hint
         self.counts.update({name: getattr(report, name) for name in WENT}, batches=1)
-        columns = ("instrument", "timestamp", "rule")
-        for row in report.quarantine.select(columns).tail(LIVE_EVENTS_KEPT).iter_rows():
-            self._refusals.append(Refusal(*row))
         if report.quarantined:
+            columns = ("instrument", "timestamp", "rule")
+            for row in report.quarantine.select(columns).tail(LIVE_EVENTS_KEPT).iter_rows():
+                self._refusals.append(Refusal(*row))
             self.by_rule.update(count_by_rule(report.quarantine))
 
     def count_quarantined(self, quarantine: pl.DataFrame) -> None:

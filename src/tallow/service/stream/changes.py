@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,13 +97,14 @@ class RecentChanges:
     def __len__(self) -> int:
         return len(self._found)
 
-    def add(self, rows: Iterable[StreamRow], marks: Mapping[Series, ChangedFrom]) -> None:
+    def add(self, changes: RowChanges) -> None:
         """Take the rows and marks of a change."""
         found = self._found
-        for row in rows:
-            found[row.key] = row
-            found.move_to_end(row.key)
-        for series, mark in marks.items():
+        for key, row in changes.rows.items():
+            if key in found:
+                found.move_to_end(key)
+            found[key] = row
+        for series, mark in changes.marks.items():
             before = found.get(series)
             found[series] = mark.joined(before if isinstance(before, ChangedFrom) else None)
             found.move_to_end(series)
@@ -138,18 +139,21 @@ def changes_of(timeframe: str, rows: BarRows, names: list[str], seq: int) -> Row
     marks: dict[Series, ChangedFrom] = {}
     if len(rows) > STREAM_CHANGED_ROWS_MAX:
         rows, marks = _without_many(timeframe, rows, names, seq)
-    return RowChanges({row.key: row for row in _rows(timeframe, rows, names, seq)}, marks)
+    return RowChanges(_rows(timeframe, rows, names, seq), marks)
 
 
-def _rows(timeframe: str, rows: BarRows, names: list[str], seq: int) -> Iterator[StreamRow]:
+def _rows(timeframe: str, rows: BarRows, names: list[str], seq: int) -> dict[Key, StreamRow]:
     data = np.ascontiguousarray(rows.values.T).tobytes()
-    width, at = 8 * len(rows.fields), 0
-    numbers, opens = rows.instrument.tolist(), rows.timestamp.tolist()
-    finals, revisions = rows.is_final.tolist(), rows.revision.tolist()
-    for number, opened, is_final, revision in zip(numbers, opens, finals, revisions, strict=True):
+    width = 8 * len(rows.fields)
+    places = range(0, len(data), width)
+    found = {}
+    parts = (rows.instrument, rows.timestamp, rows.is_final, rows.revision)
+    for number, opened, is_final, revision, at in zip(
+        *(part.tolist() for part in parts), places, strict=True
+    ):
         key = (timeframe, names[number], opened)
-        yield StreamRow(key, seq, is_final, revision, data[at : at + width])
-        at += width
+        found[key] = StreamRow(key, seq, is_final, revision, data[at : at + width])
+    return found
 
 
 def _without_many(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
 
+from tallow.core.arrays import Floats
 from tallow.core.operator import Output
 from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.runtime.live.bar_rows import BAR_FIELDS, CANDLES
@@ -18,6 +21,12 @@ from tallow.service.stream.changes import RowChanges, StreamRow
 
 FIRST = ("timeframe", "instrument", "timestamp", *BAR_FIELDS, "is_final", "revision")
 """The columns that every row has."""
+
+_TOGETHER_MIN = 4
+"""Rows from which on it is faster to make their texts together."""
+
+_NAMES_KNOWN = 100_000
+"""Instruments whose names are kept as JSON."""
 
 Convert = Callable[[float], object]
 
@@ -66,6 +75,29 @@ class Columns:
         row.columns, row.text = self, encoded(cells)
         return row.text
 
+    def texts(self, rows: Sequence[StreamRow]) -> list[str]:
+        """Return rows as texts, the same as `text`; many take a fraction of the time together."""
+        new = [row for row in rows if row.columns is not self]
+        if len(new) >= _TOGETHER_MIN and not self._converted:
+            self._encode(new)
+        return [row.text if row.columns is self else self.text(row) for row in rows]
+
+    def _encode(self, rows: Sequence[StreamRow]) -> None:
+        """Make the texts of rows: all numbers of a kind in one call."""
+        values = np.frombuffer(b"".join([row.values for row in rows])).reshape(len(rows), -1)
+        bars, counts = _lists(values[:, :CANDLES]), values[:, CANDLES].astype(np.int64).tolist()
+        chosen = [""] * len(rows)
+        if self._places:
+            chosen = [f",{numbers}" for numbers in _lists(values[:, self._places])]
+        for row, bar, count, rest in zip(rows, bars, counts, chosen, strict=True):
+            timeframe, instrument, opened = row.key
+            final = "true" if row.is_final else "false"
+            row.text = (
+                f'["{timeframe}",{_name(instrument)},{opened},{bar},{count},'
+                f"{final},{row.revision}{rest}]"
+            )
+            row.columns = self
+
     def texts_of_frame(self, timeframe: str, frame: pl.DataFrame) -> list[str]:
         """Return the rows of a live engine's frame as texts."""
         if OPEN_INTEREST not in frame.columns:
@@ -85,9 +117,20 @@ def _converter(output: Output) -> Convert:
     return lambda value: None if math.isnan(value) else int(value)
 
 
+def _lists(values: Floats) -> list[str]:
+    """Return each row of numbers as JSON, without its brackets."""
+    numbers = np.ascontiguousarray(values)
+    return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].decode().split("],[")
+
+
 def encoded(value: object) -> str:
     """Return a value as JSON; NaN is null."""
     return orjson.dumps(value).decode()
+
+
+@lru_cache(_NAMES_KNOWN)
+def _name(instrument: str) -> str:
+    return encoded(instrument)
 
 
 def message(kind: str, subscription: str | None = None, **fields: object) -> str:
@@ -105,7 +148,7 @@ def bodies(changes: RowChanges, columns: Columns, seq: int) -> list[str]:
     """Return the rest of messages with changes: one, or as many as their length asks for."""
     marks = [[*series, mark.since] for series, mark in changes.marks.items()]
     said = f',"changed":{encoded(marks)}' if marks else ""
-    texts = map(columns.text, changes.shown())
+    texts = columns.texts(changes.shown())
     return [f',"seq":{seq}{said}{rest}' for rest in with_rows(texts)]
 
 

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Protocol
 
 from tallow.service.limits import STREAM_PENDING_MAX
-from tallow.service.stream.changes import Key, RowChanges, Series
+from tallow.service.stream.changes import RowChanges, Series
 from tallow.service.stream.encoding import Columns, begin_rows, bodies, message
 
 
@@ -115,9 +115,16 @@ class Groups:
 
     def add(self, changes: RowChanges) -> None:
         """Take changes of one timeframe to the groups that they concern."""
-        for key, row in changes.rows.items():
-            for group in self._concerned(key):
-                group.fresh.rows[key] = row
+        timeframe = next(iter(changes.rows), ("",))[0]
+        for group in self._of_all.get(timeframe, ()):
+            self._fresh.add(group)
+            group.fresh.rows.update(changes.rows)
+        named = self._by_name.get(timeframe)
+        if named:
+            for key, row in changes.rows.items():
+                for group in named.get(key[1], ()):
+                    self._fresh.add(group)
+                    group.fresh.rows[key] = row
         for series, mark in changes.marks.items():
             for group in self._concerned(series):
                 group.fresh.update(RowChanges({}, {series: mark}))
@@ -135,8 +142,8 @@ class Groups:
             for each in group.subscriptions:
                 each.look_up()
 
-    def _concerned(self, key: Key | Series) -> Iterator[RowGroup]:
-        timeframe, instrument = key[:2]
+    def _concerned(self, series: Series) -> Iterator[RowGroup]:
+        timeframe, instrument = series
         named = self._by_name.get(timeframe)
         if named:
             for group in named.get(instrument, ()):

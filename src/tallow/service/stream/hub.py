@@ -181,7 +181,7 @@ class Hub:
             self._changed.set()
         for timeframe, rows in changed:
             changes = changes_of(timeframe, rows, self._bars.every_name, self.seq)
-            self._recent.add(changes.rows.values(), changes.marks)
+            self._recent.add(changes)
             self.groups.add(changes)
         return sum(len(rows) for _, rows in changed)
 
