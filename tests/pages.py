@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.service.program import free_port
 from tests.sizes import sized
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,13 +41,16 @@ UNTIL_CTRL_C = re.compile(r"^tallow (live(?!.*--speed 0)|rollout run(?!.*--once)
 SERVES = "tallow serve "
 """Begins a command that other commands of the page talk to: it runs until the page ends."""
 
+PORT, OWN_PORT = "127.0.0.1:8765", f"127.0.0.1:{free_port()}"
+"""Where a page's service is, and where it is in the tests, which other services run beside."""
+
 UNWATCHED = "tallow rollout status"
 """Ends with 1 where it shows that nobody watches a rollout: so it is where a page gives it."""
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
     """Yield the language and the text of a page's blocks; without a language they are commands."""
-    for indent, language, text in BLOCK.findall(page.read_text("utf-8")):
+    for indent, language, text in BLOCK.findall(page.read_text("utf-8").replace(PORT, OWN_PORT)):
         yield language or "bash", re.sub(rf"^{indent}", "", text, flags=re.MULTILINE)
 
 
@@ -173,6 +177,7 @@ def environment(folder: Path) -> dict[str, str]:
     return own | {
         "PATH": f"{programs}{os.pathsep}{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
         "VIRTUAL_ENV": str(programs.parent),
+        "TALLOW_PORT": OWN_PORT.rpartition(":")[2],
         # pip takes what it needs from the environment of the tests.
         "PIP_NO_INDEX": "1",
         "PIP_NO_DEPS": "1",

@@ -150,10 +150,12 @@ def test_a_prometheus_scrapes_it(url: str, prometheus: str) -> None:
 
     def found(query: str) -> list[str]:
         try:
-            answer = read(f"{prometheus}/api/v1/query?query={query}")[1]
+            status, answer = read(f"{prometheus}/api/v1/query?query={query}")
         except urllib.error.URLError:
             return []
-        return [each["value"][1] for each in json.loads(answer)["data"]["result"]]
+        # It listens before it is ready, and says so.
+        found = json.loads(answer)["data"]["result"] if status == 200 else []
+        return [each["value"][1] for each in found]
 
     wait_until(lambda: found("tallow_candles_in_total") == [str(CANDLES)])
     assert found("tallow_revisions_total") == ["0"] * 3

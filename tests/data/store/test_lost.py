@@ -128,7 +128,8 @@ def test_the_doctor_looks_at_the_store_that_the_environment_names(tmp_path: Path
     without_folder(tmp_path / "_tallow")
     lost = tallow("doctor", **named)
     assert lost.exit_code == 0
-    assert "state.sqlite is not there" in lost.stdout.replace("\n", "")
+    # The longer the folder's name, the earlier a line of the table ends.
+    assert "state.sqlite is not there" in " ".join(lost.stdout.split())
     next(tmp_path.glob("*.parquet")).unlink()
     harmed = tallow("doctor", **named)
     assert harmed.exit_code == 1
