@@ -92,6 +92,9 @@ DemoOption = Annotated[
 ServeKeysOption = Annotated[
     Path | None, option("--keys FILE", "The file of keys, where clients need one.", INPUT)
 ]
+CompatOption = Annotated[
+    str | None, option("--compat SYSTEM", "Another system whose API is answered, too.", OUTPUT)
+]
 HostOption = Annotated[str | None, option("--host ADDRESS", "Address to listen on.", OUTPUT)]
 PortOption = Annotated[int | None, option("--port N", "Port to listen on.", OUTPUT)]
 
@@ -104,6 +107,7 @@ def serve(
     timeframe: ServeTimeframesOption = None,
     indicators: ServeIndicatorsOption = None,
     keys: ServeKeysOption = None,
+    compat: CompatOption = None,
     host: HostOption = None,
     port: PortOption = None,
 ) -> None:
@@ -122,6 +126,7 @@ def config(
     timeframe: ServeTimeframesOption = None,
     indicators: ServeIndicatorsOption = None,
     keys: ServeKeysOption = None,
+    compat: CompatOption = None,
     host: HostOption = None,
     port: PortOption = None,
     json: options.JsonOption = False,

@@ -14,6 +14,7 @@ from tallow.data.store.location import STATE_FOLDER
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
 from tallow.screens.files import read_screens
+from tallow.service.compat.board_rules import BoardRules
 from tallow.service.settings import ServiceSettings
 
 RECORD_FILE = "alerts.sqlite"
@@ -30,7 +31,8 @@ class Judgements:
     rules
         Rules of alerts.
     indicators, timeframes
-        What the live engine computes: what the settings say, and what rules look at.
+        What the live engine computes: what the settings say, and what rules look at, those of the
+        old API's dashboard among them.
     """
 
     saved: dict[str, str]
@@ -47,8 +49,9 @@ class Judgements:
         convention = settings.convention
         # Of a list, an empty text is no indicator.
         own = [settings.indicators] if settings.indicators else []
-        indicators = [*own, *indicators_of(rules, saved, convention)]
-        sizes = [*settings.timeframes, *timeframes_of(rules, saved, convention)]
+        watched = rules if settings.compat is None else [*rules, *BoardRules().rules()]
+        indicators = [*own, *indicators_of(watched, saved, convention)]
+        sizes = [*settings.timeframes, *timeframes_of(watched, saved, convention)]
         return cls(saved, rules, indicators, list(dict.fromkeys(sizes)))
 
 

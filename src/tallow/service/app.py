@@ -8,6 +8,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from tallow.service import operations
+from tallow.service.compat.old_api import MOUNT
+from tallow.service.compat.routes import make_old_api
 from tallow.service.http.routers import HTTP_ROUTERS
 from tallow.service.keys.guard import Guard, GuardMiddleware
 from tallow.service.keys.routes import make_router as make_tickets
@@ -40,6 +42,8 @@ def make_app(service: Service) -> FastAPI:
     for make_router in ROUTERS:
         app.include_router(make_router(service), prefix="/v1")
     app.include_router(operations.make_router(service))
+    if service.board is not None:
+        app.mount(MOUNT, make_old_api(service, service.board))
     guard = Guard(service.settings)
     app.include_router(make_tickets(guard), prefix="/v1")
     app.add_middleware(GuardMiddleware, guard=guard)
@@ -48,7 +52,7 @@ def make_app(service: Service) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=service.settings.origins,
-            allow_methods=["GET", "POST", "PUT"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=_ASKED_HEADERS,
             expose_headers=_READ_HEADERS,
         )

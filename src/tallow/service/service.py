@@ -20,6 +20,7 @@ from tallow.plan.plan import make_plan
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
 from tallow.service.alerting import AlertThread, Judgements
+from tallow.service.compat.board import Board
 from tallow.service.errors import BusyError
 from tallow.service.limits import READS_MAX, READS_WAITING_MAX, STREAM_STOP_SECONDS
 from tallow.service.logs import log_event
@@ -67,6 +68,8 @@ class Service:
         What is known of the feed.
     rollout, desk
         What is known of a rollout, for the metrics; who reads and leads it.
+    board
+        The dashboard of the old API; None where that is not answered.
     is_stopping
         Whether the service was asked to end.
     writes
@@ -88,6 +91,9 @@ class Service:
         self.desk = RolloutDesk(settings.rollout)
         self.is_stopping = False
         self.live = self._live_engine()
+        self.board: Board | None = None
+        if settings.compat is not None:
+            self.board = Board(self.store, self.engine, self.live, settings.compat_universe)
         self.writes = Writes(self.store)
         self._workers = WorkerPool(EngineOptions(str(settings.store), calendar, convention))
         plan = make_plan(self.judgements.indicators, convention)
@@ -111,6 +117,8 @@ class Service:
             told = self.hub.take_alerts
             alerts = AlertThread(self.live, self.judgements, self.settings.store, told)
             self._stack.callback(alerts.close)
+        if self.board is not None:
+            self._stack.enter_context(self.board)
         self.watch = FeedWatch(session, self.measures)
         self._driver = threading.Thread(target=self._drive, args=(session,), name="feed")
         self._driver.start()

@@ -31,6 +31,15 @@ def _indicators(specs: str) -> str:
     return specs
 
 
+def _universe(name: str) -> str:
+    from tallow.core.errors import ParameterError
+    from tallow.data.universe_files import is_file_name
+
+    if is_file_name(name):
+        raise ParameterError("must be the name of a universe in the store, not of a file")
+    return name
+
+
 def _plan(path: Path) -> Path:
     from tallow.migrate.rollout.plan import read_plan
 
@@ -74,6 +83,12 @@ class ServiceSettings(BaseSettings):
     )
     screens: Path | None = Field(None, description="File of saved screens.")
     rules: Path | None = Field(None, description="File of rules of alerts.")
+    compat: Literal["setbull"] | None = Field(
+        None, description="Another system whose API is answered, too, below /api/v1."
+    )
+    compat_universe: Annotated[str, AfterValidator(_universe)] | None = Field(
+        None, description="Stored universe whose members that API shows; by default all."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
     desk: bool = Field(default=True, description="Whether pages to work with are at /.")

@@ -1,0 +1,123 @@
+"""The rows of the old dashboard of band widths: the squeeze of closed bars of five minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from tallow.engine import AnalyticsEngine
+from tallow.service.compat.board_rules import TIMEFRAME, BoardRules, strength_of
+from tallow.service.compat.envelopes import to_text
+from tallow.service.compat.old_bars import (
+    LONG,
+    LOOKBACK,
+    SHORT,
+    SHORT_LOOKBACK,
+    WIDTH,
+    OldRow,
+    zone_of,
+)
+
+IN_RANGE_MAX = 20
+"""Newest bars that the old dashboard counted in the range of the lowest width."""
+
+CHANGE_PERCENT = 5.0
+"""By how much the mean width of three bars must change on the three before to be a trend."""
+
+_INDICATORS = f"bollinger(20, 2), sma({WIDTH}, 3), sma({WIDTH}, 6), {LONG}, {SHORT}"
+_OUTPUTS = ("lowest", "distance", "contracting", "contraction", "in_range")
+_MEAN = "sma_{}_of_bb_width_20_2"
+
+
+def board_bars(
+    engine: AnalyticsEngine, names: Sequence[str], start: datetime, end: datetime | None = None
+) -> pl.DataFrame:
+    """Return closed bars that have a width, with their squeeze.
+
+    Columns `instrument`, `timestamp`, `width`, `mean_3`, `mean_6`, the outputs of the squeeze, and
+    `is_long`: whether it is that of the long look-back, or else of the short one.
+    """
+    bars: pl.DataFrame = engine.query(list(names), TIMEFRAME, start, end, _INDICATORS).frame
+    long, short = (f"squeeze_{{}}_20_2_{each}_0p1" for each in (LOOKBACK, SHORT_LOOKBACK))
+    return (
+        bars.filter("is_final")
+        .select(
+            "instrument",
+            "timestamp",
+            *(pl.coalesce(long.format(each), short.format(each)).alias(each) for each in _OUTPUTS),
+            width="bb_width_20_2",
+            mean_3=_MEAN.format(3),
+            mean_6=_MEAN.format(6),
+            is_long=pl.col(long.format("lowest")).is_not_null(),
+        )
+        .filter(pl.col("width") > 0, pl.col("lowest").is_not_null())
+        .with_columns(pl.col("timestamp").dt.convert_time_zone(zone_of(engine)))
+    )
+
+
+def newest_bars(
+    engine: AnalyticsEngine, names: Sequence[str], last: Iterable[tuple[str, datetime]]
+) -> pl.DataFrame:
+    """Return each instrument's newest closed bar; `last` has the instruments' newest candles."""
+    by_day: dict[datetime, list[str]] = {}
+    for name, moment in last:
+        by_day.setdefault(moment.replace(hour=0, minute=0, second=0, microsecond=0), []).append(
+            name
+        )
+    # Its last closed bar may be of the session before.
+    found = [board_bars(engine, some, day - timedelta(days=5)) for day, some in by_day.items()]
+    newest = [bars.group_by("instrument", maintain_order=True).last() for bars in found]
+    order = {name: number for number, name in enumerate(names)}
+    bars = pl.concat(newest) if newest else pl.DataFrame(schema={"instrument": pl.String})
+    return bars.sort(pl.col("instrument").replace_strict(order, return_dtype=pl.Int64))
+
+
+def board_row(bar: dict[str, Any], symbol: str, rules: BoardRules, updated: str) -> OldRow:
+    """Return a bar as the old dashboard's object; what is empty is there, too."""
+    kind = rules.kind_of(bar) if bar["is_long"] else None
+    moment = to_text(bar["timestamp"])
+    message = (
+        f"{symbol}: band width {bar['width']:.2f}, {bar['distance'] or 0.0:.2f} % above its lowest"
+    )
+    return {
+        "symbol": symbol,
+        "instrument_key": bar["instrument"],
+        "current_bb_width": bar["width"],
+        "historical_min_bb_width": bar["lowest"],
+        "distance_from_min_percent": bar["distance"] or 0.0,
+        "contracting_sequence_count": int(bar["contracting"] or 0),
+        "candles_in_range_count": min(int(bar["in_range"] or 0), IN_RANGE_MAX),
+        "bb_width_trend": _trend(bar["mean_3"], bar["mean_6"]),
+        "alert_triggered": kind is not None,
+        "alert_triggered_at": None if kind is None else moment,
+        "alert_type": kind or "",
+        "alert_message": message if kind else "",
+        "pattern_strength": strength_of(bar),
+        "timestamp": moment,
+        "last_updated": updated,
+    }
+
+
+def reduced(row: OldRow) -> OldRow:
+    """Return a row as the histories have it."""
+    return {name: value for name, value in row.items() if name != "candles_in_range_count"}
+
+
+def without_empty(row: OldRow) -> OldRow:
+    """Return a row as the dashboard has it."""
+    omitted = ("alert_triggered_at", "alert_type", "alert_message")
+    return {name: value for name, value in row.items() if value or name not in omitted}
+
+
+def _trend(newest: float | None, both: float | None) -> str:
+    """Return the trend of widths by the means of the newest three and six."""
+    if newest is None or both is None:
+        return "stable"
+    before = 2.0 * both - newest
+    change = 100.0 * (newest - before) / before if before else 0.0
+    if abs(change) <= CHANGE_PERCENT:
+        return "stable"
+    return "expanding" if change > 0 else "contracting"
