@@ -153,8 +153,7 @@ def _indicators(digits: int) -> dict[str, pl.Expr]:
 
 def _rounded(number: pl.Expr, digits: int) -> pl.Expr:
     """Round half away from zero, as the old system did; missing is 0."""
-    scale = 10.0**digits
-    return (number * scale).round(0, mode="half_away_from_zero").fill_null(0.0) / scale
+    return number.round(digits, mode="half_away_from_zero").fill_null(0.0)
 
 
 def _local(engine: AnalyticsEngine) -> pl.Expr:
