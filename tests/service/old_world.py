@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import polars as pl
 import pytest
@@ -71,7 +72,7 @@ def old_service(folder: Path, *frames: pl.DataFrame, **settings: Any) -> Iterato
     """Give a service with the old API, whose workers are this process, over some candles."""
     with tallow.open_store(folder, create=True) as store:
         for frame in frames:
-            is_of_days = frame["instrument"].is_in([UP]).any()
+            is_of_days = UP in frame["instrument"].to_list()
             store.write(frame, source_timeframe="1d" if is_of_days else "1m")
     said = {"hosts": ["testserver"], "timeframes": ["5m"], "indicators": "", **settings}
     service = Service(read_settings(store=str(folder), compat="setbull", **said))
@@ -114,7 +115,7 @@ def assert_shape(value: Any, shape: Any, where: str = "$") -> None:
         assert isinstance(value, list), where
         for number, each in enumerate(value):
             assert_shape(each, shape[0], f"{where}[{number}]")
-    elif isinstance(shape, type) or (isinstance(shape, Sequence) and not isinstance(shape, str)):
+    elif isinstance(shape, type | tuple):
         assert isinstance(value, shape), (where, value)
         assert isinstance(value, bool) == (shape is bool), (where, value)
     elif callable(shape):
@@ -126,3 +127,33 @@ def assert_shape(value: Any, shape: Any, where: str = "$") -> None:
 def moment_text(value: Any) -> bool:
     """Say whether a value is a time with its zone."""
     return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+
+
+HEADS = {"instrument_key": str, "timestamp": moment_text, "volume": int, "open_interest": int}
+PRICES = dict.fromkeys(("open", "high", "low", "close"), NUMBER)
+SHARED = dict.fromkeys(
+    ("ma_9", "bb_upper", "bb_middle", "bb_lower", "vwap", "ema_5", "ema_9", "ema_50", "atr", "rsi",
+     "bb_width", "lowest_bb_width"),
+    NUMBER,
+)  # fmt: skip
+DAY = {**HEADS, **PRICES, **SHARED, "id": int, "time_interval": "day", "created_at": moment_text}
+
+
+# Answers
+
+
+def double(answer: httpx.Response) -> Any:
+    """Return what lies in the double envelope."""
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert_shape(answer.json(), {"success": True, "data": {"status": "success", "data": object}})
+    return answer.json()["data"]["data"]
+
+
+def refused(answer: httpx.Response, status: int, text: str) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert list(answer.json()) == ["success", "error"]
+    assert answer.json()["success"] is False
+    assert answer.json()["error"].startswith(text)
+    assert text.endswith(": ") or answer.json()["error"] == text

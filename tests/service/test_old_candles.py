@@ -1,4 +1,4 @@
-"""Goal: the old API's health, candles, stored history and filters answer as its text says.
+"""Goal: the old API's health, candles and stored history answer as its text says; others refuse.
 
 Method: each route is asked of a service over simulated minutes and made days; the shapes, texts and
 numbers expected are written out from the old interface's description.
@@ -21,27 +21,23 @@ from tallow.service.compat.elsewhere import BROKER, NOWHERE
 from tallow.service.service import Service
 from tests.service.asking import Client
 from tests.service.old_world import (
-    CHEAP,
+    DAY,
     DEMO,
-    DOWN,
+    HEADS,
     NUMBER,
     OTHER,
+    PRICES,
+    SHARED,
     UP,
-    YOUNG,
     assert_shape,
     days,
+    double,
     minutes,
     moment_text,
     old_service,
+    refused,
 )
 
-HEADS = {"instrument_key": str, "timestamp": moment_text, "volume": int, "open_interest": int}
-PRICES = dict.fromkeys(("open", "high", "low", "close"), NUMBER)
-SHARED = dict.fromkeys(
-    ("ma_9", "bb_upper", "bb_middle", "bb_lower", "vwap", "ema_5", "ema_9", "ema_50", "atr", "rsi",
-     "bb_width", "lowest_bb_width"),
-    NUMBER,
-)  # fmt: skip
 MINUTES = {
     **HEADS,
     **PRICES,
@@ -51,7 +47,6 @@ MINUTES = {
     "bb_width_normalized": NUMBER,
     "bb_width_normalized_percentage": NUMBER,
 }
-DAY = {**HEADS, **PRICES, **SHARED, "id": int, "time_interval": "day", "created_at": moment_text}
 
 
 @pytest.fixture(scope="module")
@@ -63,23 +58,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def client(service: Service) -> Client:
     return Client(service)
-
-
-def double(answer: httpx.Response) -> Any:
-    """Return what lies in the double envelope."""
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert_shape(answer.json(), {"success": True, "data": {"status": "success", "data": object}})
-    return answer.json()["data"]["data"]
-
-
-def refused(answer: httpx.Response, status: int, text: str) -> None:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert list(answer.json()) == ["success", "error"]
-    assert answer.json()["success"] is False
-    assert answer.json()["error"].startswith(text)
-    assert text.endswith(": ") or answer.json()["error"] == text
 
 
 def candles(client: Client, key: str, timeframe: str, **asked: str) -> httpx.Response:
@@ -208,16 +186,18 @@ BODY = "Invalid request format: "
 
 def test_what_is_wrong_about_several_timeframes(client: Client) -> None:
     least = "At least one timeframe is required"
-    for body in ({}, {"timeframes": []}, {"timeframes": None}, None):
+    bodies: tuple[Any, ...] = ({}, {"timeframes": []}, {"timeframes": None}, None)
+    for body in bodies:
         answer = multi(client, json=body)
         refused(answer, 400, BODY if body is None else least)
-    for wrong in (
+    unreadable: tuple[Any, ...] = (
         {"timeframes": "5minute"},
         {"timeframes": [5]},
         {"timeframes": ["5minute"], "start": ""},
         {"timeframes": ["5minute"], "end": "2025-07-18"},
         [],
-    ):
+    )
+    for wrong in unreadable:
         refused(multi(client, json=wrong), 400, BODY)
     late = {"timeframes": ["5minute"], "start": NOON, "end": OPEN}
     refused(
@@ -278,130 +258,6 @@ def test_what_is_wrong_about_stored_history(
     client: Client, wrong: dict[str, Any], text: str
 ) -> None:
     refused(stored(client, **STORED | wrong), 400, text)
-
-
-# Filters
-
-
-STOCK = {
-    **dict.fromkeys(
-        ("id", "symbol", "name", "exchange", "instrumentType", "isin", "instrumentKey",
-         "tradingSymbol", "exchangeToken", "securityId"), str),
-    "lastPrice": NUMBER, "tickSize": NUMBER, "lotSize": int, "isSelected": bool,
-    "createdAt": moment_text, "updatedAt": moment_text,
-}  # fmt: skip
-TREND = {
-    "Type": str,
-    "BelowEMACount": int,
-    "AboveEMACount": int,
-    "TrendPercentage": NUMBER,
-    "EMAValues": [NUMBER],
-    "StartDate": moment_text,
-    "EndDate": moment_text,
-}
-MOVE = {
-    "Date": moment_text,
-    **dict.fromkeys(
-        ("PriceChange", "HighPrice", "LowPrice", "OpenPrice", "ClosePrice", "Volume",
-         "MoveStrength"), NUMBER),
-    **dict.fromkeys(("IsMamba", "IsBullishMamba", "IsBearishMamba", "IsBullish"), bool),
-}  # fmt: skip
-SEQUENCE = {
-    "Type": str,
-    "Length": int,
-    "StartDate": moment_text,
-    "EndDate": moment_text,
-    "Moves": [MOVE],
-    "Strength": NUMBER,
-}
-ITEM = {
-    "Stock": STOCK, "LastCandle": DAY, "IsBullish": bool, "IsBearish": bool,
-    **dict.fromkeys(
-        ("ClosePrice", "DailyVolume", "EMA50", "RSI14", "LastPrice", "LastVolume"), NUMBER),
-    "SequenceAnalysis": {
-        "Stock": STOCK, "Trend": TREND, "Sequences": [SEQUENCE], "CurrentSequence": SEQUENCE,
-        "MambaSequences": [int], "NonMambaSequences": [int],
-        "AverageMambaLen": NUMBER, "AverageNonMambaLen": NUMBER,
-        "TotalMambaDays": int, "TotalNonMambaDays": int,
-    },
-    "FilterResults": dict,
-    "FilterReasons": dict,
-}  # fmt: skip
-COUNTS = dict.fromkeys(
-    ("total_stocks", "basic_filter_pass", "ema_filter_pass", "rsi_filter_pass", "bullish_stocks",
-     "bearish_stocks", "processing_time_ms"),
-    int,
-)  # fmt: skip
-
-
-def run(client: Client, **more: Any) -> Any:
-    found = double(client.ask("POST", "/api/v1/filter-pipeline/run", **more))
-    assert_shape(found, {"bullish_stocks": object, "bearish_stocks": object, "metrics": COUNTS})
-    return found
-
-
-def test_filters_find_what_rises_and_what_falls(client: Client) -> None:
-    """Seven of the newest ten days are strong, in runs of 2, 3 and 2, in the trend's direction."""
-    asked = {"instrumentKeys": [UP, DOWN, CHEAP, YOUNG]}
-    found = run(client, json=asked)
-    assert list(found["metrics"].values())[:6] == [4, 2, 2, 2, 1, 1]
-    (up,), (down,) = found["bullish_stocks"], found["bearish_stocks"]
-    assert_shape([up, down], [ITEM])
-    assert (up["Stock"]["symbol"], up["Stock"]["instrumentKey"]) == ("RISING", UP)
-    assert (up["Stock"]["exchange"], up["Stock"]["isin"]) == ("NSE", "INE000D01010")
-    assert (up["IsBullish"], up["IsBearish"], down["IsBearish"]) == (True, False, True)
-    assert up["ClosePrice"] == pytest.approx(100 * 1.03**7)
-    assert (up["RSI14"], down["RSI14"]) == (100.0, 0.0)
-    analysis = up["SequenceAnalysis"]
-    assert (analysis["MambaSequences"], analysis["NonMambaSequences"]) == ([2, 3, 2], [1, 2])
-    assert analysis["AverageMambaLen"] == pytest.approx(7 / 3)
-    assert (analysis["TotalMambaDays"], analysis["TotalNonMambaDays"]) == (7, 3)
-    assert analysis["Trend"]["Type"] == "BULLISH"
-    assert (analysis["Trend"]["AboveEMACount"], analysis["Trend"]["TrendPercentage"]) == (10, 100)
-    # 0.7 x 3 %/10 % of the move, and nothing of volume that is as always.
-    assert analysis["Sequences"][0]["Strength"] == pytest.approx(0.21)
-    assert analysis["CurrentSequence"]["Length"] == 2
-    assert down["SequenceAnalysis"]["Trend"]["Type"] == "BEARISH"
-    assert down["SequenceAnalysis"]["Sequences"][0]["Moves"][0]["PriceChange"] == pytest.approx(
-        100 * 0.03 / 0.97
-    )
-
-
-@pytest.mark.parametrize("body", [None, "no object", {"instrumentKeys": 5}])
-def test_a_bad_body_is_a_run_of_everybody(client: Client, body: Any) -> None:
-    found = run(client, json=body)
-    # The stocks of minutes have no EMA of 50 days yet.
-    assert found["metrics"]["total_stocks"] == 6
-    assert len(found["bullish_stocks"]) == 1
-
-
-def test_nobody_passes_is_null(client: Client) -> None:
-    found = run(client, json={"instrumentKeys": [CHEAP]})
-    assert (found["bullish_stocks"], found["bearish_stocks"]) == (None, None)
-
-
-def test_top_ten(client: Client) -> None:
-    answer = client.get("/api/v1/filter-pipeline/fetch/top-10").json()
-    row = {
-        "id": int,
-        "symbol": str,
-        "instrument_key": str,
-        "exchange_token": str,
-        "trend": str,
-        **dict.fromkeys(("current_price", "avg_mamba_move", "avg_non_mamba_move"), NUMBER),
-        **dict.fromkeys(("mamba_count", "bullish_mamba_count", "bearish_mamba_count"), int),
-        "mamba_series": [int],
-        "non_mamba_series": [int],
-        **dict.fromkeys(("filter_date", "created_at", "updated_at"), moment_text),
-    }
-    assert_shape(answer, {"success": True, "data": [row]})
-    assert {each["instrument_key"]: each["mamba_count"] for each in answer["data"]} == {
-        UP: 7,
-        DOWN: 7,
-    }
-    assert [
-        each["bearish_mamba_count"] for each in answer["data"] if each["trend"] == "BEARISH"
-    ] == [7]
 
 
 # Other routes

@@ -42,16 +42,21 @@ def board_bars(
     """
     bars: pl.DataFrame = engine.query(list(names), TIMEFRAME, start, end, _INDICATORS).frame
     long, short = (f"squeeze_{{}}_20_2_{each}_0p1" for each in (LOOKBACK, SHORT_LOOKBACK))
+    # Not output by output: above a lowest width of 0 there is no distance.
+    is_long = pl.col(long.format("lowest")).is_not_null()
     return (
         bars.filter("is_final")
         .select(
             "instrument",
             "timestamp",
-            *(pl.coalesce(long.format(each), short.format(each)).alias(each) for each in _OUTPUTS),
+            *(
+                pl.when(is_long).then(long.format(each)).otherwise(short.format(each)).alias(each)
+                for each in _OUTPUTS
+            ),
             width="bb_width_20_2",
             mean_3=_MEAN.format(3),
             mean_6=_MEAN.format(6),
-            is_long=pl.col(long.format("lowest")).is_not_null(),
+            is_long=is_long,
         )
         .filter(pl.col("width") > 0, pl.col("lowest").is_not_null())
         .with_columns(pl.col("timestamp").dt.convert_time_zone(zone_of(engine)))

@@ -39,7 +39,7 @@ _OURS = {
 }
 """Old names and our columns, in the old order; one that the old API never filled has none."""
 
-_NEXT = timedelta(microseconds=1)
+_NEXT = timedelta.resolution
 
 
 def five_minute_rows(
