@@ -38,6 +38,7 @@ from tests.service.old_world import (
     refused,
 )
 
+PAGE = "https://desk.example"
 MINUTES = {
     **HEADS,
     **PRICES,
@@ -51,7 +52,8 @@ MINUTES = {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with old_service(tmp_path_factory.mktemp("old") / "candles", minutes(), days()) as service:
+    folder = tmp_path_factory.mktemp("old") / "candles"
+    with old_service(folder, minutes(), days(), origins=[PAGE]) as service:
         yield service
 
 
@@ -295,6 +297,40 @@ def test_a_path_that_is_none_and_a_method_that_is_none(client: Client) -> None:
     twice = client.get("/api/v1//candles//x/day", end=OPEN)
     assert twice.status_code == 301
     assert httpx.URL(twice.headers["location"]).path == "/api/v1/candles/x/day"
+
+
+def test_pages_of_listed_origins_may_ask(client: Client) -> None:
+    url = "/api/v1/bbw/alerts/history"
+    for origin, status, allowed in ((PAGE, 200, PAGE), ("https://other.example", 400, None)):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "DELETE"}
+        preflight = client.ask("OPTIONS", url, headers=asked)
+        assert preflight.status_code == status
+        assert preflight.headers.get("access-control-allow-origin") == allowed
+        answer = client.ask("GET", url, headers={"Origin": origin})
+        assert answer.headers.get("access-control-allow-origin") == allowed
+    assert client.ask("DELETE", url, headers={"Origin": "https://other.example"}).status_code == 403
+
+
+def test_there_is_no_websocket(client: Client) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    scope = {
+        "type": "websocket",
+        "path": "/api/v1/bbw/live",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 1),
+        "subprotocols": [],
+        "extensions": {"websocket.http.response": {}},
+    }
+    asyncio.run(client.app(scope, receive, send))
+    assert (sent[0]["status"], sent[1]["body"]) == (404, b"404 page not found\n")
 
 
 def test_a_read_does_not_hold_the_loop(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
