@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -45,10 +47,19 @@ def own_service(market: pl.DataFrame, tmp_path: Path) -> Iterator[Service]:
         yield service
 
 
-def opened(candles: pl.DataFrame, folder: Path) -> Service:
-    """Return a service over candles, not entered yet."""
+def opened(candles: pl.DataFrame, folder: Path, **more: Any) -> Service:
+    """Return a service over candles, not entered yet; `more` are settings."""
     with tallow.open_store(folder, create=True) as store:
         store.write(candles, source_timeframe="1m")
     # By this name an application is asked without a network.
     hosts = ["testserver"]
-    return Service(read_settings(store=str(folder), timeframes=["5m", "15m"], hosts=hosts))
+    return Service(read_settings(store=str(folder), timeframes=["5m", "15m"], hosts=hosts, **more))
+
+
+def compute_here(service: Service) -> None:
+    """Let a service compute in this process: a worker takes seconds to start."""
+
+    async def compute(function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.to_thread(function, service.engine, *arguments)
+
+    service.compute = compute  # type: ignore[method-assign]
