@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from tallow.plots.page import LIBRARY, LIBRARY_SHA256
 
-TITLES = {"": "Market", "chart": "Chart"}
+TITLES = {"": "Market", "chart": "Chart", "migration": "Migration", "operations": "Operations"}
 """Pages by their path below the desk, in the order of the navigation."""
 
 _HERE = Path(str(files("tallow.service.desk")))
@@ -51,9 +51,13 @@ def _add_page(path: str, title: str) -> None:
         ui.add_head_html(_head(name))
         _frame(path)
         ui.html(_part(name), sanitize=False).classes("desk-page")
+        if name in _CHARTED:
+            # Its script gives it what it shows, and puts it where there is room.
+            ui.echart({"series": []}).props("data-part=echart")
         ui.html(_part("sign_in"), sanitize=False)
 
 
+_CHARTED = frozenset({"migration", "operations"})
 _LIBRARIES = {"chart": (f"vendor/{LIBRARY}", "parts.js")}
 
 

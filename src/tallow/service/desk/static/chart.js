@@ -109,14 +109,13 @@ function subscribe() {
     return;
   }
   const take = (message, names) => {
-    let isStale = false, isNew = false;
+    let isStale = false;
     for (const row of rowsOf(message, names)) {
       if (!view.source || row.instrument !== state.instrument) continue;
-      isNew ||= row.timestamp > view.newest.timestamp;
       isStale = view.apply(row, live) || isStale;
     }
     const isPartly = view.curves && [...view.curves.keys()].some((each) => !live.has(each));
-    if (isStale || message.changed?.length || (isPartly && isNew)) renew();
+    if (isStale || message.changed?.length || (isPartly && message.type === "rows")) renew();
   };
   stream.subscribe("chart", { instruments: [state.instrument], timeframes: [state.timeframe], indicators: [...live] }, {
     snapshot: take,

@@ -16,7 +16,7 @@ export async function explain(state, column, time) {
     }),
     (text) => box.replaceChildren(head(column), made("p", { className: "problem" }, text)),
   );
-  if (found) box.replaceChildren(head(column), ...parts(found));
+  if (found) box.replaceChildren(head(column), ...parts(found).filter(Boolean));
 }
 
 function head(column) {

@@ -94,11 +94,13 @@ function showColumns() {
 }
 
 function paintName(cell, row) {
-  const text = row.symbol || row.instrument;
   if (cell.dataset.of === row.instrument) return;
   cell.dataset.of = row.instrument;
-  cell.replaceChildren(made("b", {}, text));
-  if (row.symbol) cell.append(made("small", {}, row.instrument));
+  // Of NSE_EQ|INE002A01018 the end tells one from another.
+  const cut = row.instrument.lastIndexOf("|");
+  const text = row.symbol || row.instrument.slice(cut + 1);
+  const rest = row.symbol ? row.instrument : row.instrument.slice(0, Math.max(cut, 0));
+  cell.replaceChildren(made("b", {}, text), made("small", {}, rest));
   cell.title = row.instrument;
 }
 
