@@ -16,11 +16,11 @@ SECONDS_TO_START = 30
 
 
 @contextmanager
-def serving(settings: ServiceSettings) -> Iterator[tuple[Service, str]]:
+def serving(settings: ServiceSettings, *, desk: bool = False) -> Iterator[tuple[Service, str]]:
     """Run a service and its server; give the service, and its address without a scheme."""
     settings = settings.model_copy(update={"port": free_port()})
     with Service(settings) as service:
-        server = make_server(service)
+        server = make_server(service, desk=desk)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

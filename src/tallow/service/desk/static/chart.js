@@ -220,4 +220,4 @@ if (about) {
     part("empty").textContent = "No instrument yet. Feed the service candles: tallow serve --feed, or POST /v1/candles.";
   }
 }
-window.tallow = { view, state };
+window.tallow = { view, state, stream };

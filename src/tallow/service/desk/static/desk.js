@@ -235,6 +235,7 @@ const CONNECTIONS = {
 };
 const showConnection = async (state) => {
   const shown = await ready("connection");
+  shown.hidden = false;
   shown.dataset.state = state;
   part("connection-text", shown).textContent = CONNECTIONS[state];
 };

@@ -1,6 +1,6 @@
 // Migration: where a rollout stands, how the two engines differ, and what an admin does with it.
 
-import { ask, clockText, key, made, onLook, part, post, ready, tell, tried, wait } from "./desk.js";
+import { ask, clockText, made, onLook, part, post, ready, tell, tried, wait } from "./desk.js";
 import { chartOf, facts, inks, table } from "./tables.js";
 
 const EVERY = 5000, HOURS = 24;
@@ -31,6 +31,9 @@ async function look() {
   part("gates").replaceChildren(table([
     ["gate", "", (gate) => gate.name], ["passes below", "number", (gate) => gate.pass_below], ["fails above", "number", (gate) => gate.fail_above],
   ], stage?.gates || [], "This stage has no gates."));
+  part("analyses").replaceChildren(table([
+    ["when", "", (each) => clock(each.at)], ["verdict", "", (each) => each.facts?.verdict ?? each.verdict], ["why", "", (each) => each.facts?.reason ?? each.reason],
+  ], [...found.analyses].reverse().slice(0, 20), "None yet: tallow rollout run makes one at each interval's end."));
   part("log").replaceChildren(table([
     ["when", "", (each) => clock(each.at)], ["what", "", (each) => each.what], ["who", "", (each) => each.who ?? each.by ?? each.actor], ["why", "", (each) => each.reason ?? each.facts?.reason],
   ], [...found.log].reverse().slice(0, 50), "Nothing was done yet."));

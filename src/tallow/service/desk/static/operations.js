@@ -82,7 +82,7 @@ function draw() {
     grid: names.map((_, k) => ({ left: `${k * 33.3 + 4}%`, width: "26%", top: 34, bottom: 26 })),
     title: names.map((text, k) => ({ text, left: `${k * 33.3 + 3}%`, top: 2, textStyle: { color: ink.quiet, fontSize: 12, fontWeight: 500 } })),
     xAxis: names.map((_, k) => ({ ...axis, type: "time", gridIndex: k, splitLine: { show: false }, axisLabel: { ...axis.axisLabel, hideOverlap: true } })),
-    yAxis: names.map((_, k) => ({ ...axis, type: "value", gridIndex: k, splitNumber: 3 })),
+    yAxis: names.map((_, k) => ({ ...axis, type: "value", gridIndex: k, splitNumber: 3, min: 0, max: (each) => Math.max(1, Math.ceil(each.max * 1.1)) })),
     series: names.map((name, k) => ({ name, type: "line", xAxisIndex: k, yAxisIndex: k, showSymbol: false, lineStyle: { width: 1.5, color: colours[k] }, itemStyle: { color: colours[k] }, data: history.map((row) => [row[0], row[k + 1]]) })),
   });
 }
