@@ -39,7 +39,7 @@ def running(
     folder = tmp_path_factory.mktemp("client") / "candles"
     with tallow.open_store(folder, create=True) as store:
         store.write(candles, source_timeframe="1m")
-    settings = read_settings(store=str(folder), timeframes=["5m"], indicators="ema(9)")
+    settings = read_settings(store=str(folder), timeframes=["5m"], indicators="ema(9), cdl_doji")
     with serving(settings) as (service, address):
         yield service, f"http://{address}"
 
@@ -103,8 +103,11 @@ def test_a_candle_of_the_engine_comes_by_the_stream(
         while next(updates).kind != "rows":
             pass
         (bar,) = stream.frame().tail(1).to_dicts()
-    stored = service.engine.query(one, "5m", indicators="ema(9)").frame.tail(1).to_dicts()[0]
-    shared = ("timestamp", "open", "high", "low", "close", "volume", "ema_9")
+        frame = stream.frame()
+    asked = service.engine.query(one, "5m", indicators="ema(9), cdl_doji").frame
+    assert frame.schema["cdl_doji"] == asked.schema["cdl_doji"] == pl.Int8
+    stored = asked.tail(1).to_dicts()[0]
+    shared = ("timestamp", "open", "high", "low", "close", "volume", "ema_9", "cdl_doji")
     assert {name: bar[name] for name in shared} == {name: stored[name] for name in shared}
 
 

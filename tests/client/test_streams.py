@@ -16,6 +16,7 @@ from itertools import islice
 from threading import Thread
 from typing import Any
 
+import polars as pl
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
@@ -118,6 +119,16 @@ def test_what_is_held_goes_on_after_a_break_from_the_last_whole_change() -> None
     assert [update.kind for update in seen] == ["snapshot", "snapshot", "rows", "rows", "rows"]
     since = datetime.fromtimestamp(OPEN / 1e6, UTC)
     assert seen[-1].changed.rows() == [("5m", "B", since)]
+
+
+def test_columns_have_the_types_that_the_service_says() -> None:
+    columns = {"columns": ["instrument", "a", "b", "c"]}
+    types = {"a": "int8", "b": "string", "c": "of a later version"}
+    rows = {"type": "snapshot", "id": "a", "seq": 4, "rows": [["A", -100, "doji", 1.5]]}
+    script = Script([WELCOME | {"types": types}, SUBSCRIBED | columns, rows])
+    with scripted(script) as url, opened(url) as stream:
+        found = next(iter(stream)).frame
+    assert found.schema == {"instrument": pl.String, "a": pl.Int8, "b": pl.String, "c": pl.Float64}
 
 
 def test_coroutines_hold_the_same() -> None:

@@ -104,11 +104,12 @@ def test_the_page_of_metrics_is_what_the_declarations_say() -> None:
     assert PAGE.read_text("utf-8") == metrics_page()
 
 
-def test_it_is_not_ready_where_the_feed_has_ended_and_says_so(url: str) -> None:
+def test_it_is_ready_after_a_replay_and_says_that_it_is_over(url: str) -> None:
     assert read(f"{url}/healthz") == (200, b'{"status":"ok"}')
-    wait_until(lambda: value(url, "tallow_feed_connected") == 0)
-    status, text = read(f"{url}/readyz")
-    assert (status, json.loads(text)["reasons"]) == (503, ["feed: its thread has ended"])
+    wait_until(lambda: b"notes" in read(f"{url}/readyz")[1])
+    assert value(url, "tallow_feed_connected") == 0
+    said = {"status": "ready", "notes": ["feed: was read to its end"]}
+    assert (read(f"{url}/readyz")[0], json.loads(read(f"{url}/readyz")[1])) == (200, said)
 
 
 def test_clients_of_the_stream_are_counted_and_those_that_were_dropped(url: str) -> None:

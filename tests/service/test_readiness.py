@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -20,6 +21,7 @@ from tallow.service.read_settings import read_settings
 from tallow.service.readiness import reasons
 from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
+from tests.service.asking import Client
 
 
 def settings_for(folder: Path, **more: object) -> ServiceSettings:
@@ -89,3 +91,25 @@ def test_a_feed_that_lags_is_said_and_its_bar_is_timed_from_its_close(tmp_path: 
         wait_until(lambda: sum(service.measures.durations("visible", ["1m"])["1m"].counts) == 1)
         # The minute closed when this one began, so less than one before it was seen, or just so.
         assert 0.0 < service.measures.durations("visible", ["1m"])["1m"].seconds < 65.0
+
+
+def test_after_a_replay_it_is_ready_and_takes_what_clients_write(tmp_path: Path) -> None:
+    opened = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
+    prices = dict.fromkeys(("open", "high", "low", "close"), 1.0)
+    row: dict[str, Any] = {"instrument": "A", "volume": 1.0} | prices
+    replayed = pl.DataFrame(row | {"timestamp": datetime(2025, 6, 2, 9, tzinfo=UTC)})
+    replayed.write_parquet(tmp_path / "one.parquet")
+    feed = {"feed": f"replay:{tmp_path / 'one.parquet'}", "speed": 0, "state": tmp_path / "state"}
+    settings = settings_for(tmp_path, **feed, hosts=["localhost"])
+    with Service(settings) as service:
+        wait_until(lambda: service.watch.is_over)
+        client = Client(service)
+        answer = client.get("/readyz")
+        assert answer.json() == {"status": "ready", "notes": ["feed: was read to its end"]}
+        body = [row | {"timestamp": opened.isoformat()}]
+        assert client.ask("POST", "/v1/candles", json=body).json()["new"] == 1
+        # Its bar closes by the clock, or had closed: it was timed in either thread.
+        wait_until(lambda: sum(service.measures.durations("visible", ["1m"])["1m"].counts) == 1)
+    with Service(settings) as service:
+        wait_until(lambda: service.watch.is_over)
+        assert service.watch.statistics.rows_in == 0

@@ -29,7 +29,7 @@ from tallow.migrate.shadow import EvidenceStore
 from tallow.service.errors import BusyError
 from tallow.service.limits import ROLLOUT_ACTIONS_WAITING_MAX
 from tallow.service.read_settings import read_settings
-from tallow.service.rollout_desk import RolloutDesk
+from tallow.service.rollout_access import RolloutAccess
 from tallow.service.service import Service
 from tests.service.asking import Client
 
@@ -162,12 +162,12 @@ def test_without_a_plan_there_is_no_rollout(service: Service) -> None:
 def test_actions_that_wait_are_few(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     may = threading.Event()
     monkeypatch.setattr(
-        "tallow.service.rollout_desk._act", lambda *_: may.wait(30) and pytest.fail("late")
+        "tallow.service.rollout_access._act", lambda *_: may.wait(30) and pytest.fail("late")
     )
-    desk = RolloutDesk(plan)
+    access = RolloutAccess(plan)
 
     async def asking() -> list[BaseException | None]:
-        asked = [desk.act("start", "", "", None) for _ in range(ROLLOUT_ACTIONS_WAITING_MAX + 1)]
+        asked = [access.act("start", "", "", None) for _ in range(ROLLOUT_ACTIONS_WAITING_MAX + 1)]
         tasks = [asyncio.ensure_future(each) for each in asked]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=30)
         may.set()
@@ -175,7 +175,7 @@ def test_actions_that_wait_are_few(plan: Path, monkeypatch: pytest.MonkeyPatch) 
         return [each.exception() for each in done]
 
     assert [type(each) for each in asyncio.run(asking())] == [BusyError]
-    desk.close()
+    access.close()
 
 
 def test_two_engines_are_compared(service: Service, market: pl.DataFrame) -> None:

@@ -57,6 +57,7 @@ class Conversation:
         match message["type"]:
             case "welcome":
                 self._stream, self._failed = message["stream"], 0
+                self.newest.types = message.get("types", {})
                 return None, self._subscribe()
             case "subscribed":
                 self.newest.begin(self._stream, message)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -19,15 +20,27 @@ _TYPES: Mapping[str, type[pl.DataType] | pl.DataType] = {
     "is_final": pl.Boolean,
     "revision": pl.Int64,
 }
-"""Types of a row's columns; all others are float64."""
+"""Types of columns that every row has; the service says those of others, or they are float64."""
+
+_KINDS: Mapping[str, type[pl.DataType]] = {
+    "int8": pl.Int8,
+    "int16": pl.Int16,
+    "string": pl.String,
+}
 
 Row = list[Any]
 Key = tuple[str, str, int]
 
 
-def rows_frame(rows: Sequence[Row], columns: Sequence[str]) -> pl.DataFrame:
-    """Return rows of the stream as a frame, in the order in which they are given."""
-    schema = {name: _TYPES.get(name, pl.Float64) for name in columns}
+def rows_frame(
+    rows: Sequence[Row], columns: Sequence[str], types: Mapping[str, str] = MappingProxyType({})
+) -> pl.DataFrame:
+    """Return rows of the stream as a frame, in the order in which they are given.
+
+    `types` are those of columns that are not float64, as the service says them.
+    """
+    said = {name: _KINDS[kind] for name, kind in types.items() if kind in _KINDS}
+    schema = {name: _TYPES.get(name, said.get(name, pl.Float64)) for name in columns}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -72,6 +85,8 @@ class NewestRows:
 
     Attributes
     ----------
+    types
+        The types of columns that are not float64, as the service says them.
     stream, seq
         What to resume from: the run of the service, and the newest change that is whole.
     members
@@ -79,6 +94,7 @@ class NewestRows:
     """
 
     columns: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
     stream: str | None = None
     seq: int | None = None
     members: set[str] = field(default_factory=set)
@@ -111,7 +127,7 @@ class NewestRows:
         return StreamUpdate(
             kind,
             seq,
-            rows_frame(rows, self.columns),
+            rows_frame(rows, self.columns, self.types),
             rows_frame(message.get("changed", []), ("timeframe", "instrument", "timestamp")),
             entered,
             left,
@@ -126,7 +142,7 @@ class NewestRows:
 
     def frame(self) -> pl.DataFrame:
         """Return all rows that are held, sorted by timeframe, instrument and time."""
-        return rows_frame([self._rows[key] for key in sorted(self._rows)], self.columns)
+        return rows_frame([self._rows[key] for key in sorted(self._rows)], self.columns, self.types)
 
     def _put(self, rows: Iterable[Row]) -> None:
         candles = self.columns.index("candles") if "candles" in self.columns else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import orjson
 from fastapi import APIRouter, Response
 
 from tallow.service.metrics import CONTENT_TYPE, Metrics
 from tallow.service.problems import problem
-from tallow.service.readiness import reasons
+from tallow.service.readiness import notes, reasons
 from tallow.service.service import Service
 
 
@@ -27,7 +28,8 @@ def make_router(service: Service) -> APIRouter:
         found = await asyncio.to_thread(reasons, service)
         if found:
             return problem(503, "Not ready", "; ".join(found), reasons=found)
-        return Response(b'{"status":"ready"}', media_type="application/json")
+        said = {"status": "ready"} | ({"notes": more} if (more := notes(service)) else {})
+        return Response(orjson.dumps(said), media_type="application/json")
 
     @router.get("/metrics", response_class=Response)
     async def show_metrics() -> Response:

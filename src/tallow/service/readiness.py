@@ -21,10 +21,17 @@ def reasons(service: Service) -> list[str]:
     return [*_of_feed(service), *_of_engine(service), *_of_store(service), *_of_disk(service)]
 
 
+def notes(service: Service) -> list[str]:
+    """Return what a service that is ready says besides."""
+    return ["feed: was read to its end"] if service.watch.is_over else []
+
+
 def _of_feed(service: Service) -> Iterator[str]:
     health, most = service.watch.statistics.health, service.settings.feed_lag_max
     if not service.is_driven:
         yield "feed: its thread has ended"
+    elif service.watch.is_over:
+        return
     elif service.settings.feed is not None and not health.connected:
         yield f"feed: not connected; {health.error or 'it ended'}"
     elif health.lag_seconds is not None and health.lag_seconds > most:

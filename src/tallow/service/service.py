@@ -26,7 +26,7 @@ from tallow.service.limits import READS_MAX, READS_WAITING_MAX, STREAM_STOP_SECO
 from tallow.service.logs import log_event
 from tallow.service.measured_engine import MeasuredEngine
 from tallow.service.measures import Measures
-from tallow.service.rollout_desk import RolloutDesk
+from tallow.service.rollout_access import RolloutAccess
 from tallow.service.rollout_watch import RolloutWatch
 from tallow.service.settings import ServiceSettings
 from tallow.service.stream.answering import Answering
@@ -66,7 +66,7 @@ class Service:
         What is counted and timed, for the metrics.
     watch
         What is known of the feed.
-    rollout, desk
+    rollout, rollout_access
         What is known of a rollout, for the metrics; who reads and leads it.
     board
         The dashboard of the old API; None where that is not answered.
@@ -88,7 +88,7 @@ class Service:
         self.engine = AnalyticsEngine(store=self.store, calendar=calendar, convention=convention)
         self.measures = Measures()
         self.rollout = RolloutWatch(settings.rollout)
-        self.desk = RolloutDesk(settings.rollout)
+        self.rollout_access = RolloutAccess(settings.rollout)
         self.is_stopping = False
         self.live = self._live_engine()
         self.board: Board | None = None
@@ -111,8 +111,7 @@ class Service:
 
     def __enter__(self) -> Self:
         feed = self._stack.enter_context(self._open_feed())
-        state, wanted = self.settings.state, self.settings.instruments
-        session = LiveSession(self.live, feed, store=self.store, state=state, instruments=wanted)
+        session = self._session(feed)
         if self.judgements.rules:
             told = self.hub.take_alerts
             alerts = AlertThread(self.live, self.judgements, self.settings.store, told)
@@ -120,7 +119,7 @@ class Service:
         if self.board is not None:
             self._stack.enter_context(self.board)
         self.watch = FeedWatch(session, self.measures)
-        self._driver = threading.Thread(target=self._drive, args=(session,), name="feed")
+        self._driver = threading.Thread(target=self._drive, args=(session, feed), name="feed")
         self._driver.start()
         self._stack.callback(self._driver.join)
         self._stack.callback(self._stop.set)
@@ -133,7 +132,7 @@ class Service:
         trace: TracebackType | None,
     ) -> None:
         self.writes.close()
-        self.desk.close()
+        self.rollout_access.close()
         self._stack.close()
         self._readers.shutdown()
         self._workers.close()
@@ -189,16 +188,25 @@ class Service:
         with self.measures.timed("processing/compute"):
             return await self._workers.compute(function, *arguments)
 
-    def _drive(self, session: LiveSession) -> None:
-        """Drive the feed until it ends, or the service does."""
+    def _session(self, feed: Feed) -> LiveSession:
+        state, wanted = self.settings.state, self.settings.instruments
+        return LiveSession(self.live, feed, store=self.store, state=state, instruments=wanted)
+
+    def _drive(self, session: LiveSession, feed: Feed) -> None:
+        """Drive the feed until the service ends; where a replay is over, go on as without one."""
         try:
             session.run(self._stop, self.watch.on_step)
+            if not self._stop.is_set():
+                idle = self._session(IdleFeed(feed.position()))
+                # Its first step sets the engine's clock, which was the replay's.
+                idle.run(self._stop, self.watch.on_step_after_end)
         except Exception:  # noqa: BLE001 - nobody waits for this thread: the log says it
             self.measures.count("errors/feed")
             log_event("error", kind="feed", exc_info=True)
         finally:
-            self.watch.look()
-            log_event("feed", kind="ended")
+            if not self.watch.is_over:
+                self.watch.look()
+                log_event("feed", kind="ended")
 
     def _live_engine(self) -> LiveEngine:
         """Return the engine as the state's file has it, or with the past that is in the store."""

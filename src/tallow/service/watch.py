@@ -28,23 +28,36 @@ class FeedWatch:
     ----------
     statistics
         The newest; any thread may look at them.
+    is_over
+        Whether the feed was read to its end: the statistics are the last ones.
     """
 
     def __init__(self, session: LiveSession, measures: Measures) -> None:
         self._session, self._measures = session, measures
         self._looked_at = time.monotonic()
         self.statistics: LiveStatistics = session.statistics
+        self.is_over = False
         self._said: tuple[bool, str | None, str | None] = (False, None, None)
 
     def on_step(self, updates: Sequence[LiveUpdate]) -> None:
         """Look at what changed in a step of the session."""
         for update in updates:
-            self._note_visible(update, now_us())
+            self.note(update)
         if time.monotonic() - self._looked_at >= LOOK_SECONDS:
             self.look()
 
+    def on_step_after_end(self, updates: Sequence[LiveUpdate]) -> None:
+        """Look at what changed after the feed was read to its end."""
+        if not self.is_over:
+            self.look()
+            self.is_over = True
+            log_event("feed", kind="ended")
+        self.on_step(updates)
+
     def look(self) -> None:
         """Take the session's statistics; for the thread that drives it, or once that has ended."""
+        if self.is_over:
+            return
         self._looked_at = time.monotonic()
         self.statistics = self._session.statistics
         self._say_changes(self.statistics)
@@ -66,7 +79,9 @@ class FeedWatch:
                 self._measures.count("errors/store")
                 log_event("error", kind="store", text=now.error)
 
-    def _note_visible(self, update: LiveUpdate, now: int) -> None:
+    def note(self, update: LiveUpdate) -> LiveUpdate:
+        """Count the bars of a change, and time those that have just closed; for any thread."""
+        now = now_us()
         for size, rows in update.rows.items():
             self._measures.count(f"bars/{size}", len(rows))
             if not rows.is_final.any():
@@ -76,3 +91,4 @@ class FeedWatch:
             for end, times in zip(*np.unique(recent, return_counts=True), strict=True):
                 seconds = max(0.0, (now - int(end)) / SECOND_US)
                 self._measures.note(f"visible/{size}", seconds, int(times))
+        return update

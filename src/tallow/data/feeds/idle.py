@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from threading import Event
+from typing import Any
 
 from tallow.core.time import now_us
 from tallow.data.feeds.feed import FeedBatch, MeteredFeed
 
 
 class IdleFeed(MeteredFeed):
-    """Gives nothing, until it is closed."""
+    """Gives nothing, until it is closed.
 
-    def __init__(self) -> None:
+    `position` is that of a feed before it, which has ended: whoever saves the state keeps it.
+    """
+
+    def __init__(self, position: dict[str, Any] | None = None) -> None:
         super().__init__("none", now_us)
-        self._closed = Event()
+        self._closed, self._position = Event(), position
+
+    def position(self) -> dict[str, Any] | None:
+        """Return the position of the feed before."""
+        return self._position
 
     def receive(self, timeout: float) -> FeedBatch | None:
         """Wait."""

@@ -14,7 +14,7 @@ from tallow.service.http.sending import body_of, read_model, send_json
 from tallow.service.keys.guard import caller_of
 from tallow.service.limits import ROLLOUT_CALLS_MAX, ROLLOUT_HOURS_MAX, ROLLOUT_REASON_MAX
 from tallow.service.problems import PROBLEMS, WRITE_PROBLEMS
-from tallow.service.rollout_desk import Action
+from tallow.service.rollout_access import Action
 from tallow.service.service import Service
 from tallow.service.writes.routes import KEPT, IdempotencyKey
 from tallow.service.writes.writing import named_request
@@ -78,18 +78,18 @@ class ActionQuestion(BaseModel):
 
 def make_router(service: Service) -> APIRouter:
     """Return the routes of the rollout."""
-    router, desk = APIRouter(tags=["rollout"], responses=PROBLEMS), service.desk
+    router, access = APIRouter(tags=["rollout"], responses=PROBLEMS), service.rollout_access
 
     @router.get("/rollout", response_model=RolloutAnswer)
     async def rollout(request: Request) -> Response:
         """Return its stage, the stages with their gates, the last analyses, and who did what."""
-        return await send_json(request, service, lambda: orjson.dumps(desk.status()))
+        return await send_json(request, service, lambda: orjson.dumps(access.status()))
 
     @router.get("/rollout/evidence", response_model=EvidenceAnswer)
     async def evidence(request: Request, asked: Annotated[EvidenceQuestion, Query()]) -> Response:
         """Return how the candidate's answers differ, by cause, and in which calls most."""
         return await send_json(
-            request, service, lambda: orjson.dumps(desk.evidence(asked.hours, asked.limit))
+            request, service, lambda: orjson.dumps(access.evidence(asked.hours, asked.limit))
         )
 
     @router.post(
@@ -113,7 +113,7 @@ def make_router(service: Service) -> APIRouter:
             texts = (request.url.path, asked.reason)
             found = named_request(caller, key, *(each.encode() for each in texts))
             named = ActionRequest(found.name, found.digest)
-        done = await desk.act(action, asked.reason, caller, named)
+        done = await access.act(action, asked.reason, caller, named)
         headers = {KEPT: "true"} if done.is_kept else None
         return Response(orjson.dumps(done.facts), headers=headers, media_type=JSON)
 

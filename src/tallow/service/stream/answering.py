@@ -35,6 +35,7 @@ class Answering:
             seq=self._hub.seq,
             timeframes=self._bars.timeframes,
             columns=(*FIRST, *self._bars.plan.columns),
+            types=self._bars.types,
             screens=self._hub.screens.names,
             rules=self._hub.alerts.rules,
             limits={

@@ -22,6 +22,10 @@ BUSY_SECONDS = 0.05
 """After how long a read that was refused is tried again."""
 
 
+_TYPES = {"names": "string"}
+"""Kinds of outputs that are called otherwise where their texts are told."""
+
+
 class ReadBeside(Protocol):
     """Does a read beside the loop."""
 
@@ -50,6 +54,13 @@ class LiveBars:
     def timeframes(self) -> tuple[str, ...]:
         """The engine's timeframes."""
         return self._live.timeframes
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The types in frames of columns that are not float64, by their names."""
+        kinds = self.plan.kinds
+        found = {name: kinds[name].kind for name in self.plan.columns if name in kinds}
+        return {name: _TYPES.get(kind, kind) for name, kind in found.items() if kind != "float64"}
 
     @property
     def every_name(self) -> list[str]:

@@ -123,7 +123,7 @@ def _work(service: Service, timezone: str | None, body: bytes, kind: str) -> Wor
 
     def act() -> object:
         if (part.timeframe, part.adjustment) == ("1m", "raw"):
-            return service.live.update(part.candles)
+            return service.watch.note(service.live.update(part.candles))
         return service.store.append(part.candles, adjustment=part.adjustment, source="http")
 
     return receipt_of(found), act

@@ -109,7 +109,7 @@ def _answered(answer: WriteAnswer) -> Response:
 
 def _candles(service: Service, timezone: str | None, body: bytes, kind: str) -> Work:
     read = candles_of(body, kind, timezone)
-    return receipts.of_candles(read), lambda: service.live.update(read)
+    return receipts.of_candles(read), lambda: service.watch.note(service.live.update(read))
 
 
 def _deletion(service: Service, body: bytes, kind: str) -> Work:

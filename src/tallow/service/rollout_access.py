@@ -33,7 +33,7 @@ class ActionAnswer(NamedTuple):
     is_kept: bool = False
 
 
-class RolloutDesk:
+class RolloutAccess:
     """Reads and leads the rollout whose plan the service was told of.
 
     `status` and `evidence` are for any thread, and may take as long as a disk does.
