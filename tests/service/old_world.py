@@ -20,6 +20,7 @@ from tallow.core.calendars import load_calendar
 from tallow.service.read_settings import read_settings
 from tallow.service.service import Service
 from tests.frames import simulate_candles
+from tests.service.asking import Client
 
 DEMO, OTHER = "NSE_EQ|INE000X01011", "NSE_EQ|INE000X01012"
 UP, DOWN, CHEAP, YOUNG = (f"NSE_EQ|INE000D0101{each}" for each in range(4))
@@ -157,3 +158,37 @@ def refused(answer: httpx.Response, status: int, text: str) -> None:
     assert answer.json()["success"] is False
     assert answer.json()["error"].startswith(text)
     assert text.endswith(": ") or answer.json()["error"] == text
+
+
+# The dashboard
+
+
+NOW = datetime(2025, 7, 22, 10, 30, tzinfo=UTC)
+"""Half an hour after the last session's close."""
+
+GROUP = tallow.read_universe(pl.DataFrame({"instrument": [DEMO]}), "BB_RANGE")
+EVENT = {
+    "Symbol": str,
+    "BBWidth": NUMBER,
+    "LowestMinBBWidth": NUMBER,
+    "PatternLength": int,
+    "AlertType": str,
+    "Timestamp": moment_text,
+    "GroupID": "BBW_DASHBOARD",
+    "Message": str,
+}
+E3 = {"success": True, "timestamp": moment_text}
+
+
+def ask(client: Client, path: str, method: str = "GET", **more: Any) -> httpx.Response:
+    return client.ask(method, f"/api/v1/bbw{path}", **more)
+
+
+def shaped(client: Client, path: str, shape: dict[str, Any], **more: Any) -> Any:
+    """Return an answer of a shape, whose fields come in the order of their names."""
+    answer = ask(client, path, **more)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert_shape(answer.json(), shape)
+    assert list(answer.json()) == sorted(answer.json())
+    return answer.json()

@@ -7,9 +7,10 @@ description, numbers those of plain Python over the widths. Alerts come of candl
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +18,28 @@ import httpx
 import polars as pl
 import pytest
 
-import tallow
 from tallow.core.time import to_us
 from tallow.service.compat import board as boards
-from tallow.service.compat.board import EVENTS_KEPT
 from tallow.service.compat.board_rules import BoardRules
 from tallow.service.service import Service
-from tests.frames import candles
 from tests.service.asking import Client
 from tests.service.old_world import (
     DEMO,
+    E3,
+    EVENT,
+    GROUP,
+    NOW,
     NUMBER,
     OTHER,
     MaybeAbsent,
+    ask,
     assert_shape,
     minutes,
     moment_text,
     old_service,
+    shaped,
 )
 
-NOW = datetime(2025, 7, 22, 10, 30, tzinfo=UTC)
-"""Half an hour after the last session's close."""
-
-GROUP = tallow.read_universe(pl.DataFrame({"instrument": [DEMO]}), "BB_RANGE")
 TRENDS = {"contracting", "expanding", "stable"}
 REDUCED = {
     "symbol": str,
@@ -62,17 +62,6 @@ ROW = {
     **{name: MaybeAbsent(each) if name in OMITTED else each for name, each in REDUCED.items()},
     "candles_in_range_count": int,
 }
-EVENT = {
-    "Symbol": str,
-    "BBWidth": NUMBER,
-    "LowestMinBBWidth": NUMBER,
-    "PatternLength": int,
-    "AlertType": str,
-    "Timestamp": moment_text,
-    "GroupID": "BBW_DASHBOARD",
-    "Message": str,
-}
-E3 = {"success": True, "timestamp": moment_text}
 
 
 @pytest.fixture(scope="module")
@@ -88,20 +77,6 @@ def client(service: Service) -> Client:
     return Client(service)
 
 
-def ask(client: Client, path: str, method: str = "GET", **more: Any) -> httpx.Response:
-    return client.ask(method, f"/api/v1/bbw{path}", **more)
-
-
-def shaped(client: Client, path: str, shape: dict[str, Any], **more: Any) -> Any:
-    """Return an answer of a shape, whose fields come in the order of their names."""
-    answer = ask(client, path, **more)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert_shape(answer.json(), shape)
-    assert list(answer.json()) == sorted(answer.json())
-    return answer.json()
-
-
 def test_the_calls_of_the_front_end(client: Client) -> None:
     """On load, in its order; then the refresh of alerts, and the two buttons."""
     assert client.get("/api/v1/health").status_code == 200
@@ -110,8 +85,8 @@ def test_the_calls_of_the_front_end(client: Client) -> None:
         "current_time": "2025-07-22 16:00:00",
         "current_time_ist": "16:00:00",
         "market_hours": "09:15 - 15:30 IST",
-        "last_data_timestamp": "2025-07-22T15:29:00+05:30",
-        "last_data_age_minutes": 31,
+        "last_data_timestamp": "2025-07-22T15:25:00+05:30",
+        "last_data_age_minutes": 35,
     }
     text = "Market status retrieved successfully"
     shaped(client, "/market-status", {"success": True, "data": status, "message": text})
@@ -290,73 +265,26 @@ def test_asking_changes_nothing(client: Client, service: Service) -> None:
     assert ask(client, "/alerts/history").json()["total"] == 0
 
 
-def next_bars(count: int, name: str = DEMO) -> pl.DataFrame:
-    """Return minutes of the session after, and the first of the bar behind the last one."""
-    first = datetime.fromisoformat("2025-07-23T09:15+05:30").astimezone(UTC)
-    times = [first + timedelta(minutes=number) for number in range(5 * count + 1)]
-    return candles(name, times, volume=100.0)
+def test_there_is_no_websocket(client: Client) -> None:
+    sent: list[Any] = []
 
+    async def send(message: Any) -> None:
+        sent.append(message)
 
-def test_an_alert_is_raised_once_by_the_bar_that_closes(tmp_path: Path) -> None:
-    """What is set is as wide as can be, so that the next bar of each stock is a cause."""
-    with old_service(tmp_path / "candles", minutes(), compat_universe="BB_RANGE") as service:
-        service.store.universes.record(GROUP)
-        client = Client(service)
-        # What the feed's thread does a moment later, whichever comes first then.
-        service.live.advance(datetime.now(UTC))
-        ask(client, "/alerts/configure", "POST", json={"alert_threshold": 1e9})
-        service.live.update(next_bars(3))
-        service.live.update(next_bars(3, OTHER))
-    # The service has ended, and with it the thread that raises them.
-    shape = {**E3, "data": [EVENT], "count": 1, "total": 1}
-    (event,) = shaped(client, "/alerts/history", shape)["data"]
-    assert (event["Symbol"], event["AlertType"]) == ("DEMO", "threshold")
-    assert event["Timestamp"] == "2025-07-23T09:15:00+05:30"
-    assert event["BBWidth"] >= event["LowestMinBBWidth"] > 0
-    for asked, count in (
-        ({"symbol": "DEMO"}, 1),
-        ({"symbol": "demo"}, 0),
-        ({"alert_type": "squeeze"}, 0),
-        ({"limit": "x"}, 1),
-    ):
-        found = ask(client, "/alerts/history", **asked).json()
-        assert (found["count"], found["total"]) == (count, 1)
-        assert found["data"] is None or count
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
 
-
-def test_the_last_hundred_alerts_are_kept_and_a_limit_keeps_the_oldest(
-    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    board = service.board
-    assert board is not None
-    for number in range(EVENTS_KEPT + 20):
-        board._events.append({"Symbol": "A", "AlertType": "threshold", "PatternLength": number})
-    found = ask(client, "/alerts/history", limit="3").json()
-    assert [each["PatternLength"] for each in found["data"]] == [20, 21, 22]
-    assert (found["count"], found["total"]) == (3, 100)
-    recent = ask(client, "/stats").json()["data"]["recent_alerts"]
-    assert [each["PatternLength"] for each in recent] == [115, 116, 117, 118, 119]
-    ask(client, "/alerts/history", "DELETE")
-    assert ask(client, "/alerts/history").json()["data"] is None
-
-
-NUMBERS = {"distance": 50.0, "contracting": 0.0, "contraction": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("numbers", "kind"),
-    [
-        ({"distance": 0.1}, "threshold"),
-        ({"distance": 0.1, "contracting": 9.0, "contraction": 50.0}, "threshold"),
-        ({"contracting": 5.0, "contraction": 10.0}, "pattern"),
-        ({"contracting": 4.0, "contraction": 50.0}, None),
-        ({"distance": 5.0}, "squeeze"),
-        ({"distance": 5.1}, None),
-        ({"distance": None}, None),
-    ],
-)
-def test_the_first_type_that_holds_counts(numbers: dict[str, Any], kind: str | None) -> None:
-    assert BoardRules().kind_of(NUMBERS | numbers) == kind
+    scope = {
+        "type": "websocket",
+        "path": "/api/v1/bbw/live",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 1),
+        "subprotocols": [],
+        "extensions": {"websocket.http.response": {}},
+    }
+    asyncio.run(client.app(scope, receive, send))
+    assert (sent[0]["status"], sent[1]["body"]) == (404, b"404 page not found\n")
 
 
 def test_an_empty_board(tmp_path: Path) -> None:
@@ -366,6 +294,14 @@ def test_an_empty_board(tmp_path: Path) -> None:
         # There is no such list yet: what fails is a line, and hidden in the market's status.
         refused(ask(client, "/dashboard-data"), 500, "Internal server error")
         refused(ask(client, "/latest-day-data"), 500, "Failed to get latest available day data")
+        for method, path, what in (
+            ("POST", "run", "Failed to run filter pipeline: "),
+            ("GET", "fetch/top-10", "Failed to get top 10 filtered stocks: "),
+        ):
+            answer = client.ask(method, f"/api/v1/filter-pipeline/{path}")
+            assert answer.status_code == 500
+            assert_shape(answer.json(), {"success": False, "error": str})
+            assert answer.json()["error"].startswith(f"{what}universe")
         status = ask(client, "/market-status").json()["data"]
         assert (status["last_data_timestamp"], status["last_data_age_minutes"]) == (None, -1)
         service.store.universes.record(GROUP)

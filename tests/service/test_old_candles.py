@@ -17,6 +17,7 @@ import httpx
 import polars as pl
 import pytest
 
+from tallow.core.errors import StoreError
 from tallow.service.compat.elsewhere import BROKER, NOWHERE
 from tallow.service.service import Service
 from tests.service.asking import Client
@@ -215,6 +216,30 @@ def test_what_is_wrong_about_several_timeframes(client: Client) -> None:
     assert client.ask("POST", f"/api/v1/candles/{DEMO}/5minute").status_code == 405
 
 
+def sent(client: Client, content: str) -> httpx.Response:
+    """Send a body as it is, to the route of several timeframes."""
+
+    async def sending() -> httpx.Response:
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as asking:
+            return await asking.post(f"/api/v1/candles/{DEMO}/multi", content=content)
+
+    return asyncio.run(sending())
+
+
+def test_a_body_is_its_first_value(client: Client) -> None:
+    assert double(sent(client, ' {"timeframes": ["day"]} {"and": more')) == {}
+    for content in (
+        "timeframes",
+        '{"timeframes": NaN}',
+        '"day"',
+        '{"timeframes": ["day"]',
+        "[" * 9_000,
+    ):
+        refused(sent(client, content), 400, BODY)
+    refused(sent(client, "null"), 400, "At least one timeframe is required")
+
+
 STORED = {"interval": "1minute", "fromDate": "2025-07-18", "toDate": "2025-07-18"}
 
 
@@ -299,6 +324,27 @@ def test_a_path_that_is_none_and_a_method_that_is_none(client: Client) -> None:
     assert httpx.URL(twice.headers["location"]).path == "/api/v1/candles/x/day"
 
 
+def test_what_tallow_cannot_answer_is_said_as_the_old_server_said_it(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise StoreError("store: cannot be read; damaged")
+
+    monkeypatch.setattr(service.engine, "query", fail)
+    why = "store: cannot be read; damaged"
+    span = {"start": OPEN, "end": NOON}
+    refused(candles(client, DEMO, "5minute", **span), 500, f"Failed to retrieve candle data: {why}")
+    refused(
+        multi(client, json={"timeframes": ["5minute"], **span}),
+        500,
+        f"Failed to retrieve multi-timeframe candle data: {why}",
+    )
+    body = STORED | {"interval": "week"}
+    refused(stored(client, **body), 500, f"Failed to process batch request: {why}")
+    history = client.get("/api/v1/bbw/stocks/x/history", instrument_key=DEMO)
+    assert (history.status_code, history.text) == (500, "Failed to get stock BBW history\n")
+
+
 def test_pages_of_listed_origins_may_ask(client: Client) -> None:
     url = "/api/v1/bbw/alerts/history"
     for origin, status, allowed in ((PAGE, 200, PAGE), ("https://other.example", 400, None)):
@@ -309,28 +355,6 @@ def test_pages_of_listed_origins_may_ask(client: Client) -> None:
         answer = client.ask("GET", url, headers={"Origin": origin})
         assert answer.headers.get("access-control-allow-origin") == allowed
     assert client.ask("DELETE", url, headers={"Origin": "https://other.example"}).status_code == 403
-
-
-def test_there_is_no_websocket(client: Client) -> None:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "websocket.connect"}
-
-    scope = {
-        "type": "websocket",
-        "path": "/api/v1/bbw/live",
-        "query_string": b"",
-        "headers": [(b"host", b"localhost")],
-        "client": ("127.0.0.1", 1),
-        "subprotocols": [],
-        "extensions": {"websocket.http.response": {}},
-    }
-    asyncio.run(client.app(scope, receive, send))
-    assert (sent[0]["status"], sent[1]["body"]) == (404, b"404 page not found\n")
 
 
 def test_a_read_does_not_hold_the_loop(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

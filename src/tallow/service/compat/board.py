@@ -17,16 +17,18 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from tallow.alerts import Alert, Watch
+from tallow.core.errors import TallowError
 from tallow.core.time import MINUTE_US, from_us, now_us
 from tallow.data.store.store import Store
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
-from tallow.service.compat.board_rows import board_bars, board_row, newest_bars
-from tallow.service.compat.board_rules import BoardRules
+from tallow.service.compat.board_rows import NewestBars, board_bars, board_row
+from tallow.service.compat.board_rules import TIMEFRAME, BoardRules
 from tallow.service.compat.envelopes import to_text
 from tallow.service.compat.members import Members
 from tallow.service.compat.old_bars import OldRow, zone_of
+from tallow.service.logs import log_event
 
 EVENTS_KEPT = 100
 """Alerts that are kept; the oldest goes first."""
@@ -36,7 +38,7 @@ GROUP = "BBW_DASHBOARD"
 
 @dataclass(frozen=True)
 class BoardState:
-    """Rows, and the newest candle of all of their instruments."""
+    """Rows, and when the newest bar of all opened."""
 
     rows: list[OldRow]
     last: datetime | None
@@ -63,6 +65,7 @@ class Board:
         self.rules = BoardRules()
         self._store, self._engine, self._live = store, engine, live
         self._events: deque[OldRow] = deque(maxlen=EVENTS_KEPT)
+        self._newest = NewestBars(store, engine)
         self._state: tuple[Hashable, BoardState] | None = None
         self._waiting: queue.SimpleQueue[LiveUpdate | ArrayUpdate | BoardRules | None]
         self._waiting = queue.SimpleQueue()
@@ -127,15 +130,13 @@ class Board:
         names, updated = self.members.with_minutes(), to_text(self.now())
         if not names:
             return BoardState([], None)
-        series = self._store.series(names).filter(timeframe="1m", adjustment="raw")
-        last = list(series.select("instrument", "last").iter_rows())
-        bars = newest_bars(self._engine, names, last)
-        symbols = self.members.symbols()
+        bars = self._newest.read(names, self._live.latest(TIMEFRAME))
+        symbols, rules = self.members.symbols(), self.rules
         rows = [
-            board_row(bar, symbols.get(bar["instrument"], bar["instrument"]), self.rules, updated)
-            for bar in bars.iter_rows(named=True)
+            board_row(bar, symbols.get(bar["instrument"]) or bar["instrument"], rules, updated)
+            for bar in bars
         ]
-        return BoardState(rows, max(moment for _, moment in last))
+        return BoardState(rows, max((bar["timestamp"] for bar in bars), default=None))
 
     # In the board's thread
 
@@ -144,9 +145,17 @@ class Board:
             if isinstance(found, BoardRules):
                 self._watch.close()
                 self._watch = Watch(self._live, found.rules())
-            elif alerts := self._watch.take(found):
-                self._keep(alerts)
+            else:
+                self._take(found)
         self._watch.close()
+
+    def _take(self, update: LiveUpdate | ArrayUpdate) -> None:
+        """Keep the alerts of an update; one that cannot be judged is logged, and the next is."""
+        try:
+            if alerts := self._watch.take(update):
+                self._keep(alerts)
+        except TallowError:
+            log_event("error", kind="board", exc_info=True)
 
     def _keep(self, alerts: Sequence[Alert]) -> None:
         names, symbols = {*self.members.with_minutes()}, self.members.symbols()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+import threading
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
 
+from tallow.core.time import MINUTE_US, now_us
+from tallow.data.store.backend import LogPoint
+from tallow.data.store.store import Store
 from tallow.engine import AnalyticsEngine
 from tallow.service.compat.board_rules import TIMEFRAME, BoardRules, strength_of
 from tallow.service.compat.envelopes import to_text
@@ -21,26 +25,28 @@ from tallow.service.compat.old_bars import (
     zone_of,
 )
 
+Bar = dict[str, Any]
+"""A closed bar with its squeeze; see `board_bars`."""
+
 IN_RANGE_MAX = 20
 """Newest bars that the old dashboard counted in the range of the lowest width."""
 
 CHANGE_PERCENT = 5.0
 """By how much the mean width of three bars must change on the three before to be a trend."""
 
+_STEP = 5 * MINUTE_US
 _INDICATORS = f"bollinger(20, 2), sma({WIDTH}, 3), sma({WIDTH}, 6), {LONG}, {SHORT}"
 _OUTPUTS = ("lowest", "distance", "contracting", "contraction", "in_range")
 _MEAN = "sma_{}_of_bb_width_20_2"
 
 
-def board_bars(
-    engine: AnalyticsEngine, names: Sequence[str], start: datetime, end: datetime | None = None
-) -> pl.DataFrame:
+def board_bars(engine: AnalyticsEngine, names: Sequence[str], start: datetime) -> pl.DataFrame:
     """Return closed bars that have a width, with their squeeze.
 
     Columns `instrument`, `timestamp`, `width`, `mean_3`, `mean_6`, the outputs of the squeeze, and
     `is_long`: whether it is that of the long look-back, or else of the short one.
     """
-    bars: pl.DataFrame = engine.query(list(names), TIMEFRAME, start, end, _INDICATORS).frame
+    bars: pl.DataFrame = engine.query(list(names), TIMEFRAME, start, None, _INDICATORS).frame
     long, short = (f"squeeze_{{}}_20_2_{each}_0p1" for each in (LOOKBACK, SHORT_LOOKBACK))
     # Not output by output: above a lowest width of 0 there is no distance.
     is_long = pl.col(long.format("lowest")).is_not_null()
@@ -63,24 +69,51 @@ def board_bars(
     )
 
 
-def newest_bars(
-    engine: AnalyticsEngine, names: Sequence[str], last: Iterable[tuple[str, datetime]]
-) -> pl.DataFrame:
-    """Return each instrument's newest closed bar; `last` has the instruments' newest candles."""
-    by_day: dict[datetime, list[str]] = {}
-    for name, moment in last:
-        by_day.setdefault(moment.replace(hour=0, minute=0, second=0, microsecond=0), []).append(
-            name
-        )
-    # Its last closed bar may be of the session before.
-    found = [board_bars(engine, some, day - timedelta(days=5)) for day, some in by_day.items()]
-    newest = [bars.group_by("instrument", maintain_order=True).last() for bars in found]
-    order = {name: number for number, name in enumerate(names)}
-    bars = pl.concat(newest) if newest else pl.DataFrame(schema={"instrument": pl.String})
-    return bars.sort(pl.col("instrument").replace_strict(order, return_dtype=pl.Int64))
+class NewestBars:
+    """Keeps each instrument's newest closed bar; one that closed, or was corrected, is read anew.
+
+    For threads; one reads, and others wait for it.
+    """
+
+    def __init__(self, store: Store, engine: AnalyticsEngine) -> None:
+        self._store, self._engine, self._lock = store, engine, threading.Lock()
+        self._point, self._step = LogPoint("", 0), 0
+        self._bars: dict[str, Bar | None] = {}
+
+    def read(self, names: Sequence[str], live: pl.DataFrame) -> list[Bar]:
+        """Return the bars of those that have one, as in `board_bars`, in the order of the names.
+
+        `live` has each one's last bar, which may be open still: the one looked for is near it.
+        """
+        with self._lock:
+            # What is written meanwhile is looked for again the next time.
+            state, step = self._store.state(), now_us() // _STEP
+            point, changed = state.point(), set[str]()
+            if (point.epoch, step) != (self._point.epoch, self._step):
+                self._bars.clear()
+            elif point != self._point:
+                found = state.changed_since(self._point.received)
+                changed = {name for name, since in found.items() if since < step * _STEP}
+            asked = [name for name in names if name in changed or name not in self._bars]
+            self._bars |= dict.fromkeys(asked) | self._newest({*asked}, live)
+            self._point, self._step = point, step
+            return [bar for name in names if (bar := self._bars[name]) is not None]
+
+    def _newest(self, names: set[str], live: pl.DataFrame) -> dict[str, Bar]:
+        by_day: dict[date, list[str]] = {}
+        for name, moment in live.select("instrument", "timestamp").iter_rows():
+            if name in names:
+                by_day.setdefault(moment.date(), []).append(name)
+        found: dict[str, Bar] = {}
+        for day, some in by_day.items():
+            # The last closed bar may be of the session before.
+            since = datetime.combine(day, time(), UTC) - timedelta(days=5)
+            newest = board_bars(self._engine, some, since).group_by("instrument").last()
+            found |= {bar["instrument"]: bar for bar in newest.iter_rows(named=True)}
+        return found
 
 
-def board_row(bar: dict[str, Any], symbol: str, rules: BoardRules, updated: str) -> OldRow:
+def board_row(bar: Bar, symbol: str, rules: BoardRules, updated: str) -> OldRow:
     """Return a bar as the old dashboard's object; what is empty is there, too."""
     kind = rules.kind_of(bar) if bar["is_long"] else None
     moment = to_text(bar["timestamp"])

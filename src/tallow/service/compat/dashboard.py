@@ -179,7 +179,7 @@ class _Dashboard:
         return unstamped({"data": data, "message": "Market status retrieved successfully"})
 
     def _market(self) -> tuple[bool, datetime | None]:
-        """Return whether the venue trades, and the newest candle; what fails is not said here."""
+        """Return whether the venue trades, and the newest bar; what fails is not said here."""
         is_open, last = False, None
         with suppress(TallowError):
             is_open = self._board.is_open()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from starlette.responses import Response
 
@@ -17,8 +17,8 @@ from tallow.service.compat.pipeline import PipelineQuestion, filtered_row, run_p
 from tallow.service.compat.reading import OldRequest, UnreadableError, texts
 from tallow.service.service import Service
 
-SINCE = timedelta(days=60)
-"""How old a stock's days may be, before the newest candle of all, to be looked at."""
+SINCE = timedelta(days=90)
+"""How old a stock's days may be, before the newest row of the store, to be looked at."""
 
 Found = tuple[list[OldRow], OldRow]
 
@@ -85,7 +85,6 @@ class _Filters:
 
     def _question(self, keys: list[str]) -> PipelineQuestion:
         names = self._members.known(keys) if keys else self._members.all()
-        last = self._service.store.series(names)["last"].max() if names else None
-        since = last - SINCE if isinstance(last, datetime) else from_us(0)
+        since = from_us(self._service.store.last_time() or 0) - SINCE
         sources = day_sources(self._service.store, names)
         return PipelineQuestion(sources, self._members.symbols(), since)
