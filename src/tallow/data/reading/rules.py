@@ -172,24 +172,35 @@ def all_rows_hold(frame: pl.DataFrame, on_grid: bool, latest_us: int = TIME_MAX_
     return bool(rows_hold(open_, high, low, close, volume, time_view(frame), on_grid, latest))
 
 
+_NAMES_FEW = 64
+"""So many names are looked at sooner than they are compared with those before."""
+
 _named: list[pl.Series] = []
 """The last few names that kept the rules: a feed's next minute mostly has the same ones."""
 
 
 def _names_hold(names: pl.Series) -> bool:
     """Say whether no name is empty, or longer in bytes than it may be in characters."""
+    if len(names) <= _NAMES_FEW:
+        return _texts_hold(names.to_list())
     if any(known.equals(names) for known in _named):
         return True
+    if len(names) <= ROWS_IN_PYTHON_MAX:
+        texts = names.to_list()
+        holds = _texts_hold(texts)
+        if holds:
+            # In memory of its own: the column may be a part of something large.
+            _named[:] = [pl.Series(texts, dtype=pl.String)]
+        return holds
     # In order, the empty text comes first.
     suspects = names.head(1) if names.flags["SORTED_ASC"] else names
     # Bytes, which need no look at the text: of names that are long in bytes, `first_broken` says.
     longest = cast("int", names.str.len_bytes().max() or 0)
-    if (suspects == "").any() or longest > NAME_CHARACTERS_MAX:
-        return False
-    if len(names) <= ROWS_IN_PYTHON_MAX:
-        # In memory of its own: the column may be a part of something large.
-        _named[:] = [pl.Series(names.to_list(), dtype=pl.String)]
-    return True
+    return not (suspects == "").any() and longest <= NAME_CHARACTERS_MAX
+
+
+def _texts_hold(names: list[str]) -> bool:
+    return all(0 < len(name.encode()) <= NAME_CHARACTERS_MAX for name in names)
 
 
 def within_years(time: pl.Expr) -> pl.Expr:

@@ -57,6 +57,11 @@ class TailBatch:
         return cls(number, writes, frame, first, last, newest, kinds)
 
     @cached_property
+    def rank(self) -> bool | None:
+        """The kind of a small batch; None for one that is not folded. Each write asks."""
+        return _rank(self.frame)
+
+    @cached_property
     def _latest_times(self) -> dict[tuple[str, str], int]:
         kind = "timeframe", "adjustment"
         ends = self.frame.select(kind)
@@ -84,10 +89,10 @@ def fold(rows: pl.DataFrame, batches: Sequence[TailBatch]) -> BatchPlan:
     """Return a write's rows with those of the small batches that it completes a set of."""
     folded, rest = BatchPlan(rows, 1, ()), batches
     while (rank := _rank(folded.rows)) is not None:
-        alike = [batch for batch in rest if _rank(batch.frame) == rank]
+        alike = [batch for batch in rest if batch.rank == rank]
         if len(alike) + 1 < STORE_TAIL_FOLD:
             break
-        rest = [batch for batch in rest if _rank(batch.frame) != rank]
+        rest = [batch for batch in rest if batch.rank != rank]
         folded = BatchPlan(
             in_log_order(pl.concat([*(batch.frame for batch in alike), folded.rows])),
             folded.writes + sum(batch.writes for batch in alike),

@@ -77,13 +77,14 @@ class Columns:
 
     def texts(self, rows: Sequence[StreamRow]) -> list[str]:
         """Return rows as texts, the same as `text`; many take a fraction of the time together."""
-        new = [row for row in rows if row.columns is not self]
-        if len(new) >= _TOGETHER_MIN and not self._converted:
-            self._encode(new)
+        self.encode(rows)
         return [row.text if row.columns is self else self.text(row) for row in rows]
 
-    def _encode(self, rows: Sequence[StreamRow]) -> None:
-        """Make the texts of rows: all numbers of a kind in one call."""
+    def encode(self, rows: Sequence[StreamRow]) -> None:
+        """Make the texts of rows that have none yet: all numbers of a kind in one call."""
+        rows = [row for row in dict.fromkeys(rows) if row.columns is not self]
+        if len(rows) < _TOGETHER_MIN or self._converted:
+            return
         values = np.frombuffer(b"".join([row.values for row in rows])).reshape(len(rows), -1)
         bars, counts = _lists(values[:, :CANDLES]), values[:, CANDLES].astype(np.int64).tolist()
         chosen = [""] * len(rows)

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Protocol
 
 from tallow.service.limits import STREAM_PENDING_MAX
-from tallow.service.stream.changes import RowChanges, Series
+from tallow.service.stream.changes import RowChanges, Series, StreamRow
 from tallow.service.stream.encoding import Columns, begin_rows, bodies, message
 
 
@@ -132,6 +132,12 @@ class Groups:
     def flush(self, seq: int) -> None:
         """Send what changed."""
         fresh, self._fresh = self._fresh, set()
+        told: dict[Columns, list[StreamRow]] = {}
+        for group in fresh:
+            if any(each.is_ready for each in group.subscriptions):
+                told.setdefault(group.columns, []).extend(group.fresh.rows.values())
+        for columns, rows in told.items():
+            columns.encode(rows)
         for group in fresh:
             group.flush(seq)
 
