@@ -57,6 +57,7 @@ UNION ALL SELECT 'made', seq FROM sqlite_sequence WHERE name = 'batches'
 """What the file says of the tail; of the newest batch that was ever made: as many writes were."""
 _ADD = "INSERT INTO batches (writes, digest, body) VALUES (?, ?, ?)"
 _SWEEP = "DELETE FROM batches WHERE id = (SELECT min(id) FROM batches WHERE id <= ?)"
+_MOVE = "PRAGMA wal_checkpoint(PASSIVE)"
 _FRESH = "SELECT id, writes, digest, body FROM batches WHERE id > ? ORDER BY id"
 
 
@@ -231,12 +232,19 @@ class TailFile(StateFile):
         return found > 0
 
     def checkpoint(self) -> None:
-        """Move what waits beside the file into it; nobody waits for that."""
+        """Move what waits beside the file into it; nobody waits for that but for its end.
+
+        Once all is moved, the next write goes to the beginning of what lies beside the file. Where
+        it grew instead, the disk would have more to do for each commit.
+        """
         self.unmoved = 0
         with naming(self.path):
             connection = connect(self.path)
             try:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                connection.execute(_MOVE)
+                # What was written meanwhile is little.
+                with self._write_lock:
+                    connection.execute(_MOVE)
             finally:
                 connection.close()
 
