@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from tallow.core.errors import TallowError
 from tallow.migrate.evidence import Observation
 from tallow.migrate.rollout import Rollout, RolloutPlan, read_plan, revert
+from tallow.migrate.rollout.audit import AuditLog
 from tallow.migrate.rollout.journal import ActionRequest, Journal, RepeatedActionError
 from tallow.migrate.rollout.plan import read_paths
 from tallow.migrate.rollout.rollout import who_am_i
@@ -177,22 +178,19 @@ def _revert(path: Path, reason: str, who: str) -> ActionAnswer:
 
 def _kept(plan: RolloutPlan, request: ActionRequest) -> dict[str, Any]:
     """Return what the action of a request was answered by, of the log that it is in."""
-    journal = Journal(plan.paths, "")
-    state, found = RolloutState(), None
-    for entry in journal.log.read():
-        if found is not None and entry.what != "applied":
-            break
-        state = apply_entry(state, entry)
-        if found is not None:
-            break
-        asked: Mapping[str, Any] | None = entry.facts.get("request")
-        if asked is not None and asked["name"] == request.name:
-            found = asked
+    entries = AuditLog(plan.paths.log).read()
+    requests = [each.facts.get("request") for each in entries]
+    # The last one: a key may be used again after a day.
+    last = max(at for at, each in enumerate(requests) if each and each["name"] == request.name)
+    found = requests[last]
     assert found is not None
     if found["digest"] != request.digest:
         raise KeyReusedError(
             "Idempotency-Key: was sent with another request; a key stands for one; take a new one"
         )
+    done = entries[: last + 1]
+    done += [each for each in entries[last + 1 : last + 2] if each.what == "applied"]
+    state = reduce(apply_entry, done, RolloutState())
     return state_facts(plan, state) | {"problems": []}
 
 

@@ -93,7 +93,7 @@ class ServiceSettings(BaseSettings):
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
     desk: bool = Field(default=True, description="Whether pages to work with are at /.")
     rollout: Annotated[Path, AfterValidator(_plan)] | None = Field(
-        None, description="Plan of a rollout, to be among the metrics."
+        None, description="Plan of a rollout, to be shown, led, and among the metrics."
     )
     keys: Path | None = Field(None, description="File of keys; none are asked for without it.")
     hosts: list[str] = Field([], description="Names by which clients may ask the service.")

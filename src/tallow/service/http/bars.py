@@ -15,7 +15,7 @@ from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
 from tallow.runtime.ranges import moment_us
 from tallow.service.http.cursors import Cursor, digest_of, read_cursor, write_cursor
 from tallow.service.http.questions import BarsQuestion, page_rows, said
-from tallow.service.http.whole_bars import Whole, WholeQuestion, answer_whole, count_candles
+from tallow.service.http.whole_bars import Whole, WholeQuestion, answer_whole, bounds_of
 from tallow.service.limits import ANSWERS_BYTES, LONG_CANDLES
 from tallow.service.service import Service
 
@@ -164,9 +164,10 @@ class BarPages:
         question = WholeQuestion(asked, instrument, known_at, final_at, grace)
         if question in work.made:
             return work.made[question]
-        if count_candles(engine, question) > LONG_CANDLES:
+        within = bounds_of(engine, question)
+        if within.candles > LONG_CANDLES:
             raise LongAnswerError(question)
-        return answer_whole(engine, question)
+        return answer_whole(engine, question, within)
 
 
 def _past(moment: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -74,8 +74,36 @@ class Whole:
         return int(self.frame.estimated_size())
 
 
-def answer_whole(engine: AnalyticsEngine, question: WholeQuestion) -> Whole:
+class QuestionBounds(NamedTuple):
+    """What a question asks of at most: whose bars, and of how many candles at most."""
+
+    names: list[str] | None
+    universe: Universe | None
+    candles: int
+
+
+def bounds_of(engine: AnalyticsEngine, question: WholeQuestion) -> QuestionBounds:
+    """Hold a question to its bounds before anything is read; errors as of `answer_whole`."""
+    assert engine.store is not None
+    asked, state = question.asked, engine.store.state()
+    names = names_of(asked, question.instrument)
+    universe = None
+    if isinstance(asked, ManyQuestion) and asked.universe is not None:
+        # A stored one: a name is never that of a file of this machine.
+        universe = engine.store.universes.read(asked.universe, question.known_at)
+    wanted = Range.of(asked.start, asked.end, list(names or ()) or None, universe)
+    wanted = wanted.checked(engine.calendars)
+    count = len(names) if names else len(universe or ())
+    candles = require_bounded(engine, asked, wanted, state, count)
+    return QuestionBounds(list(names) if names else None, universe, candles)
+
+
+def answer_whole(
+    engine: AnalyticsEngine, question: WholeQuestion, within: QuestionBounds | None = None
+) -> Whole:
     """Ask an engine, and let bars turn final that had ended by a moment.
+
+    `within` is what `bounds_of` returned, where that was asked.
 
     Raises
     ------
@@ -83,7 +111,7 @@ def answer_whole(engine: AnalyticsEngine, question: WholeQuestion) -> Whole:
         As `tallow.AnalyticsEngine.query`; also if the answer would be too large.
     """
     asked, known_at, final_at = question.asked, question.known_at, question.final_at
-    names, universe, _ = _bounded(engine, question)
+    names, universe, _ = within or bounds_of(engine, question)
     final = None if known_at is None else from_us(min(final_at, known_at))
     with without_empty_warnings():
         result = engine.query(
@@ -99,29 +127,6 @@ def answer_whole(engine: AnalyticsEngine, question: WholeQuestion) -> Whole:
             universe=universe,
         )
     return _told(engine, question, result)
-
-
-def count_candles(engine: AnalyticsEngine, question: WholeQuestion) -> int:
-    """Return of how many candles an answer is made at most; errors are those of `answer_whole`."""
-    return _bounded(engine, question)[2]
-
-
-def _bounded(
-    engine: AnalyticsEngine, question: WholeQuestion
-) -> tuple[list[str] | None, Universe | None, int]:
-    """Return who is asked about, and of how many candles the answer is made at most."""
-    assert engine.store is not None
-    asked, state = question.asked, engine.store.state()
-    names = names_of(asked, question.instrument)
-    universe = None
-    if isinstance(asked, ManyQuestion) and asked.universe is not None:
-        # A stored one: a name is never that of a file of this machine.
-        universe = engine.store.universes.read(asked.universe, question.known_at)
-    wanted = Range.of(asked.start, asked.end, list(names or ()) or None, universe)
-    wanted = wanted.checked(engine.calendars)
-    count = len(names) if names else len(universe or ())
-    candles = require_bounded(engine, asked, wanted, state, count)
-    return (list(names) if names else None), universe, candles
 
 
 def _told(engine: AnalyticsEngine, question: WholeQuestion, result: ProcessingResult) -> Whole:
