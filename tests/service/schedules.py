@@ -7,8 +7,9 @@ ask for again it is given by a computation from scratch of the candles as they a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -118,8 +119,11 @@ class FakeSocket:
 class Reader:
     """A client as the page describes it, over connections that come and go."""
 
-    def __init__(self, market: Market, hub: Hub, answering: Answering) -> None:
+    def __init__(
+        self, market: Market, hub: Hub, answering: Answering, names: Sequence[str] | None = None
+    ) -> None:
         self._market, self._hub, self._answering = market, hub, answering
+        self._names = names
         self.rows: Held = {}
         self.columns: list[str] = []
         self.stream: str | None = None
@@ -133,6 +137,8 @@ class Reader:
         self._hub.join(client)
         self._run = asyncio.create_task(self._serve(client))
         asked: dict[str, Any] = {"type": "subscribe", "id": "a"}
+        if self._names is not None:
+            asked["instruments"] = self._names
         if self.seq is not None:
             asked |= {"stream": self.stream, "seq": self.seq}
         text = orjson.dumps(asked).decode()
@@ -204,8 +210,8 @@ async def inline(work: Callable[[], T]) -> T:
 
 
 @asynccontextmanager
-async def followed(market: Market, recent: int) -> AsyncIterator[Callable[[], Reader]]:
-    """Give a function that makes readers of a hub over a market."""
+async def followed(market: Market, recent: int) -> AsyncIterator[Callable[..., Reader]]:
+    """Give a function that makes readers of a hub over a market, of all or of some names."""
 
     async def no_members(_screen: str, _timeframe: str) -> frozenset[str]:
         return frozenset()
@@ -217,5 +223,5 @@ async def followed(market: Market, recent: int) -> AsyncIterator[Callable[[], Re
     hub = Hub(bars, Measures(), Screens((), no_members), recent=recent)
     market.live.listen(hub.take)
     answering = Answering(hub, bars)
-    yield lambda: Reader(market, hub, answering)
+    yield partial(Reader, market, hub, answering)
     await hub.stop(0.0)

@@ -30,6 +30,7 @@ STEPS = st.one_of(
 def _small_bounds() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "STREAM_PENDING_MAX", 4)
+        patch.setattr(groups, "STREAM_STEP_GROUPS", 1)
         patch.setattr(changes, "STREAM_CHANGED_ROWS_MAX", 3)
         yield
 
@@ -43,7 +44,8 @@ def test_clients_hold_what_is_computed_from_scratch(steps: list[Any], recent: in
 async def _run(steps: list[Any], recent: int) -> None:
     market = Market()
     async with followed(market, recent) as make:
-        readers = [make(), make()]
+        # Of the same rows, but not of one group: one is told before the other.
+        readers = [make(), make(NAMES)]
         for reader in readers:
             await reader.connect()
         for step, *given_ in steps:

@@ -31,6 +31,9 @@ from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
 from tallow.service.stream.server import StreamProtocol
 
+LOOKS_BETWEEN = 100
+"""Looks for garbage among what is new, between two among all that came since the start."""
+
 TURN_SECONDS = 0.001
 """After which time a thread that computes lets another one have its turn."""
 
@@ -95,6 +98,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], LOOKS_BETWEEN)
     sys.setswitchinterval(TURN_SECONDS)
 
 

@@ -56,6 +56,9 @@ STREAM_BUFFER_BYTES = 65_536
 STREAM_STEP_ROWS = 1_000
 """Rows after which the stream lets others have the loop."""
 
+STREAM_STEP_GROUPS = 8
+"""Groups of subscriptions that are told at once, before the stream lets others have the loop."""
+
 STREAM_CHUNK_INSTRUMENTS = 500
 """Instruments whose last bars are read at once."""
 

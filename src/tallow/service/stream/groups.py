@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice, product
 from typing import Protocol
 
-from tallow.service.limits import STREAM_PENDING_MAX
+from tallow.service.limits import STREAM_PENDING_MAX, STREAM_STEP_GROUPS
 from tallow.service.stream.changes import RowChanges, Series, StreamRow
 from tallow.service.stream.encoding import Columns, begin_rows, bodies, message
 
@@ -68,6 +68,8 @@ class RowGroup:
 
     def flush(self, seq: int) -> None:
         """Send what changed to whoever is ready; let it wait for the others."""
+        if not len(self.fresh):
+            return
         fresh, self.fresh = self.fresh, RowChanges()
         body: list[str] | None = None
         for each in self.subscriptions:
@@ -86,6 +88,7 @@ class Groups:
         self._by_name: dict[str, dict[str, list[RowGroup]]] = {}
         self._of_all: dict[str, list[RowGroup]] = {}
         self._fresh: set[RowGroup] = set()
+        self._later: dict[RowGroup, None] = {}
 
     def find(
         self, instruments: frozenset[str] | None, timeframes: tuple[str, ...], columns: Columns
@@ -106,6 +109,7 @@ class Groups:
             return
         del self._groups[group.instruments, group.timeframes, group.columns]
         self._fresh.discard(group)
+        self._later.pop(group, None)
         for routes in self._routes(group):
             routes.remove(group)
         # A name that nobody asks for any more takes no memory.
@@ -129,17 +133,32 @@ class Groups:
             for group in self._concerned(series):
                 group.fresh.update(RowChanges({}, {series: mark}))
 
-    def flush(self, seq: int) -> None:
-        """Send what changed."""
+    def flush(self, seq: int) -> bool:
+        """Send what changed, some of it at a time; say whether more waits.
+
+        Where few groups are concerned, these are sent at once, before what waits: a candle does not
+        wait for all bars that another change closed.
+        """
         fresh, self._fresh = self._fresh, set()
+        if len(fresh) > STREAM_STEP_GROUPS:
+            self._later |= dict.fromkeys(fresh)
+            fresh = set()
+        waiting = (each for each in self._later if each not in fresh)
+        now = [*fresh, *islice(waiting, STREAM_STEP_GROUPS)]
+        self._encode(now)
+        for group in now:
+            self._later.pop(group, None)
+            group.flush(seq)
+        return len(self._later) > 0
+
+    def _encode(self, groups: Iterable[RowGroup]) -> None:
+        """Make the texts of what is sent at once, all together."""
         told: dict[Columns, list[StreamRow]] = {}
-        for group in fresh:
+        for group in groups:
             if any(each.is_ready for each in group.subscriptions):
                 told.setdefault(group.columns, []).extend(group.fresh.rows.values())
         for columns, rows in told.items():
             columns.encode(rows)
-        for group in fresh:
-            group.flush(seq)
 
     def begin_anew(self) -> None:
         """Let all subscriptions look up what changed, as changes were lost."""
@@ -266,6 +285,8 @@ class RowSubscription:
             self._needs_bars = False
             async for text in self._snapshot():
                 yield text
+        # What its group has not sent yet is part of it.
+        self.group.flush(self._source.seq)
         seq, changes = self._source.seq, self._take()
         if changes is None:
             self._pending, self.seq, self._needs_bars = RowChanges(), seq, True
@@ -278,7 +299,7 @@ class RowSubscription:
 
     def note(self, seq: int) -> None:
         """Take note that nothing else changed up to a change."""
-        if not self.has_news:
+        if not self.has_news and not len(self.group.fresh):
             self.seq = seq
 
     def leave(self) -> None:

@@ -64,6 +64,7 @@ class Hub:
         self._bars, self._recent = bars, RecentChanges(recent)
         self._measures = measures
         self._waiting: deque[tuple[float, LiveUpdate | ArrayUpdate]] = deque()
+        self._told: list[float] = []
         self._is_called = self._lost = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
@@ -160,15 +161,16 @@ class Hub:
             self.seq += 1
             self._recent.forget(self.seq)
             self.groups.begin_anew()
-        rows, told = 0, list[float]()
+        rows, told = 0, self._told
         # The engine's thread may have cleared it.
         with contextlib.suppress(IndexError):
             while rows < STREAM_STEP_ROWS:
                 came, update = self._waiting.popleft()
                 rows += self._tell(update)
                 told.append(came)
-        self.groups.flush(self.seq)
-        now = time.perf_counter()
+        if self.groups.flush(self.seq):
+            return True
+        now, self._told = time.perf_counter(), []
         for came in told:
             self._measures.note("processing/tell", now - came)
         return len(self._waiting) > 0
