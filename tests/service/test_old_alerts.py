@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tallow.core.errors import StoreError
 from tallow.core.time import to_us
 from tallow.service.compat import board_rows
 from tallow.service.compat.board import EVENTS_KEPT
@@ -67,6 +68,30 @@ def test_an_alert_is_raised_once_by_the_bar_that_closes(tmp_path: Path) -> None:
         found = ask(client, "/alerts/history", **asked).json()
         assert (found["count"], found["total"]) == (count, 1)
         assert found["data"] is None or count
+
+
+def test_an_alert_that_cannot_be_kept_is_logged_and_the_next_one_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with old_service(tmp_path / "candles", minutes()) as service:
+        assert service.board is not None
+        client, members = Client(service), service.board.members
+        service.live.advance(datetime.now(UTC))
+        ask(client, "/alerts/configure", "POST", json={"alert_threshold": 1e9})
+        errors, inner = [StoreError("store: damaged")], members.with_minutes
+
+        def failing_once() -> list[str]:
+            if errors:
+                raise errors.pop()
+            return inner()
+
+        monkeypatch.setattr(members, "with_minutes", failing_once)
+        service.live.update(next_bars(3))
+        # Other rules begin anew.
+        ask(client, "/alerts/configure", "POST", json={"alert_threshold": 1e8})
+        service.live.update(next_bars(6))
+    assert "kind=board" in capsys.readouterr().out
+    assert len(service.board.events()) == 1
 
 
 def test_a_corrected_bar_alone_is_read_again(

@@ -98,8 +98,8 @@ class _Candles:
         if span is None:
             return failure(f"Failed to retrieve candle data: {ORDER}", 500)
         if timeframe == "day":
-            return double(await read(self._service, lambda: self._days(key, span[0])))
-        return double(await read(self._service, lambda: self._five_minutes(key, *span)))
+            return await read(self._service, lambda: double(self._days(key, span[0])))
+        return await read(self._service, lambda: double(self._five_minutes(key, *span)))
 
     async def of_several(self, asked: OldRequest) -> Response:
         try:
@@ -116,15 +116,15 @@ class _Candles:
             if span is None:
                 return failure(f"Failed to retrieve multi-timeframe candle data: {ORDER}", 500)
 
-        def work() -> dict[str, list[OldRow] | None]:
+        def work() -> Response:
             found: dict[str, list[OldRow] | None] = {}
             if "1minute" in wanted:
                 found["1minute"] = self._minutes(key, start, end)
             if span is not None:
                 found["5minute"] = self._five_minutes(key, *span)
-            return found
+            return double(found)
 
-        return double(await read(self._service, work))
+        return await read(self._service, work)
 
     async def stored(self, asked: OldRequest) -> Response:
         try:
@@ -137,10 +137,8 @@ class _Candles:
         if wrong:
             return failure(f"Validation failed: {wrong}", 400)
         first, last = (_midnight(given[each], asked.zone) for each in _DATES)
-        found = await read(
-            self._service, lambda: self._counts(keys, given["interval"], first, last)
-        )
-        return double(found)
+        asked_for = (keys, given["interval"], first, last)
+        return await read(self._service, lambda: double(self._counts(*asked_for)))
 
     # In a reader's thread
 

@@ -152,11 +152,13 @@ class _Dashboard:
         key, days = asked.query("instrument_key"), asked.count("days", HISTORY_DAYS)
         if not key:
             return line(NO_KEY, 400)
-        found = await read(self._service, lambda: self._board.history(key, days))
-        return unstamped(
-            _listed(found, "Stock BBW history retrieved successfully")
-            | {"instrument_key": key, "days": days}
-        )
+
+        def work() -> Response:
+            found = self._board.history(key, days)
+            said = _listed(found, "Stock BBW history retrieved successfully")
+            return unstamped(said | {"instrument_key": key, "days": days})
+
+        return await read(self._service, work)
 
     async def latest_day(self, _asked: OldRequest) -> Response:
         since = self._board.now() - timedelta(days=1)

@@ -94,7 +94,7 @@ class OldApi:
 
 
 async def read(service: Service, work: Callable[[], T]) -> T:
-    """Do a read beside the loop; nothing found is an answer, and no warning."""
+    """Do a read beside the loop, and write its answer; nothing found is one, and no warning."""
 
     def quietly() -> T:
         with without_empty_warnings():
