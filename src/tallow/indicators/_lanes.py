@@ -20,7 +20,7 @@ import numpy as np
 from tallow.core.kernel import kernel_part
 
 LANES = 8
-ROWS = 48
+ROWS = 96
 ROOM = (ROWS + 1) * LANES
 
 FEW = 3
@@ -140,8 +140,11 @@ def load_lanes(x, lanes, work, section):  # type: ignore[no-untyped-def]
     )
     first = np.uint64(section * ROOM + LANES)
     for k in range(np.uint64(ROWS)):
-        j = first + k * np.uint64(LANES)
-        work[j], work[j + np.uint64(1)] = x[a + k], x[b + k]
+        j, one = first + k * np.uint64(LANES), x[a + k]
+        if one != one:
+            # A way out also keeps LLVM from taking rows together, and scattering them.
+            return 1
+        work[j], work[j + np.uint64(1)] = one, x[b + k]
         work[j + np.uint64(2)], work[j + np.uint64(3)] = x[c + k], x[d + k]
         work[j + np.uint64(4)], work[j + np.uint64(5)] = x[e + k], x[f + k]
         work[j + np.uint64(6)], work[j + np.uint64(7)] = x[g + k], x[h + k]

@@ -101,16 +101,22 @@ def load_windows(
     They lie in ``state[:, first : first + kept]``, where the newest ones are kept then.
     """
     stop = kept * side + len(rows)
+    copy_into(window[kept * side : stop], rows)
+    keep_windows(state, first, kept, who, side, len(rows), window)
+    return window[:stop]
+
+
+@kernel_part
+def keep_windows(state, first, kept, who, side, count, window):  # type: ignore[no-untyped-def]
+    """Do as `load_windows` where the `count` new elements are in their places already."""
     for j in range(side):
         i = who[j]
         for k in range(kept):
             window[k * side + j] = state[i, first + k]
-    copy_into(window[kept * side : stop], rows)
     for j in range(side):
         i = who[j]
         for k in range(kept):
-            state[i, first + k] = window[len(rows) + k * side + j]
-    return window[:stop]
+            state[i, first + k] = window[count + k * side + j]
 
 
 @kernel_part
@@ -162,42 +168,74 @@ def window_sums(x: Floats, length: int, side: int, work: Floats) -> Floats:
 
     `x` starts with ``length - 1`` earlier rows; the result has ``len(x) - length + 1`` values and
     is a view of `work`, float64 ``[3, >= len(x)]``. Windows of 4, 8, 16, ... rows are joined, and
-    what is left over of the newest rows.
+    what is left over of the newest rows; the longest are added while they are joined.
     """
-    stop = len(x)
-    whole, part, spare = work[0, :stop], work[1, :stop], work[2, :stop]
-    joined, size = length % FOUR, FOUR
+    stop, joined, half = len(x), length % FOUR, FOUR
+    # Rows of `work`: sums of the `joined` newest rows, and of the windows of `half` rows.
+    whole, part, i = 0, 1, (length - 1) * side
     if joined > 0:
-        _sum_few(x, joined, side, whole)
+        _sum_few(x, joined, side, work[whole, :stop])
     if length >= FOUR:
-        _sum_fours(x, side, part)
-    while size <= length:
-        if length & size:
-            if joined == 0:
-                copy_into(whole[(size - 1) * side :], part[(size - 1) * side :])
-            else:
-                i, k, end = _joinable(joined, size, side, stop)
-                _add_sums(x[i:], x[k:end], part[k:end], float(size), whole[i:])
-            joined += size
-        if 2 * size <= length:
-            i, k, end = _joinable(size, size, side, stop)
-            _join_sums(x[i:], x[k:end], part[i:], part[k:end], float(size), spare[i:])
-            part, spare = spare, part
-        size *= 2
-    return whole[(length - 1) * side :]
+        _sum_fours(x, side, work[part, :stop])
+    while 2 * half <= length:
+        if length & half:
+            whole, joined = _add_part(x, joined, half, side, work, whole, part), joined + half
+        free = 3 - whole - part if whole != part else (part + 1) % 3
+        if 4 * half > length:
+            _finish_sums(x, joined, half, side, work, whole, part, free)
+            return work[free, i:stop]
+        k, m, end = _joinable(half, half, side, stop)
+        _join_sums(x[k:], x[m:end], work[part, k:stop], work[part, m:end], half, work[free, k:stop])
+        part, half = free, 2 * half
+    if length > FOUR:
+        whole = _add_part(x, joined, half, side, work, whole, part)
+    return work[whole if length != FOUR else part, i:stop]
+
+
+@kernel_part
+def _add_part(x, joined, half, side, work, whole, part):  # type: ignore[no-untyped-def]
+    """Add windows of `half` rows to the `joined` rows after them; return where the sums are."""
+    if joined == 0:
+        return part
+    # Elsewhere: in their place they would not be worked on at vector speed.
+    free, stop = 3 - whole - part, len(x)
+    i, k, end = _joinable(joined, half, side, stop)
+    new, old, near, far = x[i:], x[k:end], work[whole, i:stop], work[part, k:end]
+    out = work[free, i:stop]
+    for j in range(len(out)):
+        out[j] = near[j] + (far[j] + half * (old[j] - new[j]))
+    return free
+
+
+@kernel_part
+def _finish_sums(x, joined, half, side, work, whole, part, free):  # type: ignore[no-untyped-def]
+    """Join windows of `half` rows, two at a time, and add them to the `joined` rows after them."""
+    stop, i, m = len(x), (joined + 2 * half - 1) * side, (half - 1) * side
+    k = m + half * side
+    out, new, middle, old = work[free, i:stop], x[i:], x[k:], x[m:]
+    near, first, second = work[whole, i:stop], work[part, k:stop], work[part, m:stop]
+    if joined == 0:
+        _join_sums(middle, old[: len(middle)], first, second, half, out)
+        return
+    for j in range(len(out)):
+        both = first[j] + (second[j] + half * (old[j] - middle[j]))
+        out[j] = near[j] + (both + 2 * half * (middle[j] - new[j]))
 
 
 @kernel_part
 def _sum_few(x, rows, side, sums):  # type: ignore[no-untyped-def]
     """Write the sums of the one to three newest rows."""
-    first = (rows - 1) * side
-    newest, total = x[first:], sums[first:]
-    for j in range(len(newest)):
-        total[j] = newest[j] - newest[j]
-    for k in range(1, rows):
-        old = x[(rows - 1 - k) * side :]
+    newest, total = x[(rows - 1) * side :], sums[(rows - 1) * side :]
+    a, b = x[(rows - 2) * side if rows > 1 else 0 :], x
+    if rows == 1:
         for j in range(len(newest)):
-            total[j] += old[j] - newest[j]
+            total[j] = newest[j] - newest[j]
+    elif rows == 2:
+        for j in range(len(newest)):
+            total[j] = (newest[j] - newest[j]) + (a[j] - newest[j])
+    else:
+        for j in range(len(newest)):
+            total[j] = ((newest[j] - newest[j]) + (a[j] - newest[j])) + (b[j] - newest[j])
 
 
 @kernel_part
@@ -207,16 +245,6 @@ def _sum_fours(x, side, sums):  # type: ignore[no-untyped-def]
     a, b, c = x[2 * side :], x[side:], x
     for j in range(len(newest)):
         total[j] = ((a[j] - newest[j]) + (b[j] - newest[j])) + (c[j] - newest[j])
-
-
-@kernel_part
-def _add_sums(new, old, far, far_rows, sums):  # type: ignore[no-untyped-def]
-    """Add to sums of newer rows those of the `far_rows` before them, in their place.
-
-    One array, not two of the same memory: those would not be worked on at vector speed.
-    """
-    for j in range(len(sums)):
-        sums[j] += far[j] + far_rows * (old[j] - new[j])
 
 
 @kernel_part

@@ -57,6 +57,7 @@ INDICATOR = Indicator(
     formula="sma(high (1 + w)), sma(close), sma(low (1 - w)); w = 4 (high - low) / (high + low)",
     reference="Headley (2002), Big Trends in Trading",
     flat="w is 0 where high and low are",
+    version=2,
     compared=("talib",),
     names={"talib": "ACCBANDS", "pandas_ta": "accbands"},
 )

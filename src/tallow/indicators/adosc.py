@@ -139,7 +139,7 @@ INDICATOR = Indicator(
     flat="a row without range changes no ad",
     seed="means of the first rows, as each ema; ad's first value in TA-Lib",
     presets={"talib": {"seed": "first"}},
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "ADOSC", "pandas_ta": "adosc"},
 )

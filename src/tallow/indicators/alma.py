@@ -71,5 +71,6 @@ INDICATOR = Indicator(
     formula="sum(w close) / sum(w); w = exp(-(k - offset (length - 1))^2 / "
     "(2 (length / sigma)^2)), k = 0 the oldest row",
     reference="Legoux and Kouzis-Loukas (2009), Arnaud Legoux Moving Average, as ta.alma",
+    version=2,
     names={"pine": "ta.alma", "pandas_ta": "alma"},
 )

@@ -51,6 +51,7 @@ INDICATOR = Indicator(
     formula="sma((high + low) / 2, fast) - sma((high + low) / 2, slow)",
     reference="Williams (1998), New Trading Dimensions",
     flat="exactly 0",
+    version=2,
     check=check_fast_slow,
     compared=("talib",),
     names={"talib": "AO", "pandas_ta": "ao"},

@@ -48,7 +48,7 @@ INDICATOR = Indicator(
     formula="100 (length - rows since the highest of length + 1 highs) / length; of lows too",
     reference="Chande (1995), A Time Price Oscillator, S&C 13:9",
     flat="100 up and down: of equal extremes the latest counts",
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "AROON", "pandas_ta": "aroon"},
 )

@@ -58,7 +58,7 @@ INDICATOR = Indicator(
     "the first argument is the market",
     flat="null where the source stands still, or a price was zero; 0 in TA-Lib",
     presets={"talib": {"length": 5, "flat": "zero"}},
-    version=2,
+    version=3,
     compared=("talib",),
     source="open",
     names={"talib": "BETA"},

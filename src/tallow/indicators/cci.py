@@ -62,6 +62,7 @@ INDICATOR = Indicator(
     "price = (high + low + close) / 3",
     reference="Lambert (1980), Commodity Channel Index, Commodities 9:10",
     flat="null on TradingView, 0 in TA-Lib; a mean distance within 1e-15 of the price is none",
+    version=2,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "CCI", "pine": "ta.cci", "pandas_ta": "cci"},

@@ -61,6 +61,6 @@ INDICATOR = Indicator(
     "length rows",
     reference="LeBeau, as described by Elder (2002), Come into My Trading Room",
     seed="as atr",
-    version=2,
+    version=3,
     presets={"talib": {"first_range": "none"}},
 )

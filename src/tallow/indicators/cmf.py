@@ -54,7 +54,7 @@ INDICATOR = Indicator(
     reference="Chaikin, as described by Achelis (2001), Technical Analysis from A to Z",
     flat="null where no volume was traded over length rows; 0 in TA-Lib",
     presets={"talib": {"flat": "zero"}},
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "CMF", "pandas_ta": "cmf"},
 )

@@ -148,7 +148,7 @@ INDICATOR = Indicator(
     "TA-Lib's CMO has Wilder's means",
     seed="Wilder's means by those of the first length gains and losses",
     flat="null on TradingView, 0 in TA-Lib",
-    version=2,
+    version=3,
     presets={"talib": {"smoothing": "wilder", "flat": "zero"}},
     compared=("talib",),
     names={"talib": "CMO CMOU", "pine": "ta.cmo", "pandas_ta": "cmo"},

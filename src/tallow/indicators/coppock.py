@@ -64,6 +64,7 @@ INDICATOR = Indicator(
     formula="wma(roc(close, long) + roc(close, short), length)",
     reference="Coppock (1962), Practical Relative Strength Charting, in Barron's",
     flat="null where an older close is zero; 0 in TA-Lib",
+    version=2,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "COPPOCK", "pandas_ta": "coppock"},

@@ -52,7 +52,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="highest high and lowest low over length rows, and their mean",
     reference="Donchian (1960), High Finance in Copper, Financial Analysts Journal 16:6",
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "DONCHIAN", "pandas_ta": "donchian"},
 )

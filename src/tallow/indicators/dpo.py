@@ -69,6 +69,7 @@ INDICATOR = Indicator(
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 10; "
     "the close before minus the mean in TA-Lib, which charts draw m rows earlier",
     flat="exactly 0",
+    version=2,
     presets={"talib": {"shift": "close"}},
     compared=("talib",),
     names={"talib": "DPO", "pandas_ta": "dpo"},

@@ -102,7 +102,7 @@ INDICATOR = Indicator(
     formula="ema((close - close before) x volume, length)",
     reference="Elder (1993), Trading for a Living",
     seed="mean of the first length forces",
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "EFI", "pandas_ta": "efi"},
 )

@@ -109,7 +109,7 @@ INDICATOR = Indicator(
     formula="bull = high - ema(close, length); bear = low - ema(close, length)",
     reference="Elder (1993), Trading for a Living",
     seed="mean of the first length closes",
-    version=3,
+    version=4,
     compared=("talib",),
     aliases=("eri",),
     names={"talib": "ERI", "pandas_ta": "eri"},

@@ -69,7 +69,7 @@ INDICATOR = Indicator(
     reference="Williams (1995), Trading Chaos",
     flat="0: an extreme that others equal is none",
     shift=lambda p: (-int(p["after"]),) * 2,
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "FRACTAL"},
 )

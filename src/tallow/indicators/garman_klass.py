@@ -41,4 +41,5 @@ INDICATOR = volatility(
     "log(high / low)^2 / 2 - (2 log 2 - 1) log(close / open)^2)",
     reference="Garman and Klass (1980), On the Estimation of Security Price Volatilities from "
     "Historical Data, Journal of Business 53:1; their practical estimator: no drift, no gaps",
+    version=2,
 )

@@ -121,6 +121,6 @@ INDICATOR = Indicator(
     "bands: line +- multiplier x atr(atr_length) / 2",
     reference="HalfTrend (2018), as everget has it on TradingView",
     seed="upward from the lowest low of the first amplitude rows, until a rise is confirmed",
-    version=2,
+    version=3,
     presets={"talib": {"first_range": "none"}},
 )

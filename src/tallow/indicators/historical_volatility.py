@@ -56,5 +56,6 @@ INDICATOR = Indicator(
     formula="100 sqrt(rows per year) deviation(log(close / close before)), over length rows",
     reference="Black and Scholes (1973); the population's deviation, as TradingView's",
     flat="exactly 0; null where a close is not above zero",
+    version=2,
     aliases=("hv",),
 )

@@ -53,6 +53,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="wma(2 wma(close, length / 2) - wma(close, length), sqrt(length)), each rounded down",
     reference="Hull (2005), How to reduce lag in a moving average",
+    version=2,
     compared=("talib",),
     names={"talib": "HMA", "pine": "ta.hma", "pandas_ta": "hma"},
 )

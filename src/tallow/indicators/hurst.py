@@ -110,4 +110,5 @@ INDICATOR = Indicator(
     reference="Hurst (1951), Long-term storage capacity of reservoirs; Mandelbrot and Wallis "
     "(1969); by halves, as Peters (1994), Fractal Market Analysis",
     flat="null where returns of any part stand still, or a close is not above zero",
+    version=2,
 )

@@ -79,6 +79,6 @@ INDICATOR = Indicator(
     "base_length - 1 rows earlier",
     flat="the price itself",
     shift=_shift,
-    version=2,
+    version=3,
     names={"pandas_ta": "ichimoku"},
 )

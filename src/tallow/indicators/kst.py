@@ -97,5 +97,6 @@ INDICATOR = Indicator(
     formula="c1 + 2 c2 + 3 c3 + 4 c4; c = sma(roc(close, roc), mean); signal = sma(kst, signal)",
     reference="Pring (1992), Rate of Change, S&C 10:9",
     flat="exactly 0; null where an older close is zero",
+    version=2,
     names={"pandas_ta": "kst"},
 )

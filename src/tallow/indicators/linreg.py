@@ -52,6 +52,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="the line of least squares through the closes of length rows",
     reference="Gauss (1809), Theoria motus; as ta.linreg with an offset of 0",
+    version=2,
     compared=("talib",),
     aliases=("linearreg",),
     names={

@@ -62,4 +62,5 @@ INDICATOR = Indicator(
     "the closes of length rows, at this row",
     reference="Gauss (1809), Theoria motus; Raff's channel has the largest distance instead",
     flat="the close, without width",
+    version=2,
 )

@@ -155,7 +155,7 @@ INDICATOR = Indicator(
     seed="each average by the mean of its first rows; TA-Lib delays the fast one to the slow one's",
     check=check_fast_slow,
     presets={"talib": {"seed": "aligned", "start": "together"}},
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "MACD", "pine": "ta.macd", "pandas_ta": "macd"},
 )

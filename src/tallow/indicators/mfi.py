@@ -64,7 +64,7 @@ INDICATOR = Indicator(
     flat="null where no money flowed over length rows; 0 in TA-Lib; "
     "prices within 1e-15 of each other are equal",
     presets={"talib": {"flat": "zero"}},
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "MFI", "pine": "ta.mfi", "pandas_ta": "mfi"},
 )

@@ -45,7 +45,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="(highest close + lowest close) / 2, over length rows",
     reference="the definition, as TA-Lib's MIDPOINT",
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "MIDPOINT", "pandas_ta": "midpoint"},
 )

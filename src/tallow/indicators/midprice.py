@@ -46,7 +46,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="(highest high + lowest low) / 2, over length rows",
     reference="the definition, as TA-Lib's MIDPRICE",
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "MIDPRICE", "pandas_ta": "midprice"},
 )

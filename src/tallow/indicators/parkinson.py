@@ -37,4 +37,5 @@ INDICATOR = volatility(
     formula="100 sqrt(rows per year x mean of log(high / low)^2 / (4 log 2) over length rows)",
     reference="Parkinson (1980), The Extreme Value Method for Estimating the Variance of the Rate "
     "of Return, Journal of Business 53:1; no drift, and no gaps between rows",
+    version=2,
 )

@@ -58,6 +58,7 @@ INDICATOR = Indicator(
     formula="100 (closes not above this one among the length rows before) / length",
     reference="the definition, as ta.percentrank",
     flat="100 on TradingView; 0 in TA-Lib, which counts lower closes only",
+    version=2,
     presets={"talib": {"ties": "skip"}},
     compared=("talib",),
     aliases=("percentrank",),

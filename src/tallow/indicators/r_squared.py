@@ -52,4 +52,5 @@ INDICATOR = Indicator(
     formula="squared correlation of the closes of length rows with their row numbers",
     reference="Galton (1888), Co-relations and their Measurement; Pearson (1896)",
     flat="null where all closes are equal",
+    version=2,
 )

@@ -43,5 +43,6 @@ INDICATOR = volatility(
     reference="the usual estimator, from close to close, as Yang and Zhang (2000) have it: the "
     "divisor is length - 1; of the population, and of a year of a given length: "
     "historical_volatility",
+    version=2,
     aliases=("realized_volatility",),
 )

@@ -49,7 +49,7 @@ INDICATOR = Indicator(
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 10",
     flat="null where the older close is zero; 0 in TA-Lib",
     presets={"talib": {"flat": "zero"}},
-    version=4,
+    version=5,
     compared=("talib",),
     names={"talib": "ROC", "pine": "ta.roc", "pandas_ta": "roc"},
 )

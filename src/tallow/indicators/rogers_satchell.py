@@ -34,4 +34,5 @@ INDICATOR = volatility(
     "+ log(low / close) log(low / open))",
     reference="Rogers and Satchell (1991), Estimating Variance from High, Low and Closing Prices, "
     "Annals of Applied Probability 1:4; any drift, and no gaps between rows",
+    version=2,
 )

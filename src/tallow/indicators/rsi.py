@@ -125,7 +125,7 @@ INDICATOR = Indicator(
     seed="means of the first length gains and losses",
     flat="100 on TradingView, 0 in TA-Lib",
     presets={"talib": {"flat": 0.0}},
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "RSI", "pine": "ta.rsi", "pandas_ta": "rsi"},
 )

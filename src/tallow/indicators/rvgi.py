@@ -78,5 +78,6 @@ INDICATOR = Indicator(
     "x3) / 6, of four rows; signal = w(rvgi)",
     reference="Ehlers (2002), Relative Vigor Index, S&C 20:1",
     flat="null where no row has a range",
+    version=2,
     names={"pandas_ta": "rvgi"},
 )

@@ -13,7 +13,7 @@ from tallow.indicators._windows import load_windows, next_stretch, start_stretch
 @kernel
 def advance(state, params, offsets, volume, out):  # type: ignore[no-untyped-def]
     """State: the last ``length`` volumes."""
-    n = int(params[0])
+    n, share = int(params[0]), 1.0 / params[0]
     rows, room, who, side = start_stretches(n + 1)
     window, work = np.empty(room), np.empty((3, room))
     a = offsets[0]
@@ -24,7 +24,7 @@ def advance(state, params, offsets, volume, out):  # type: ignore[no-untyped-def
         sums, newest = window_sums(before, n, side, work), before[(n - 1) * side :]
         now, part = volume[a:z], out[a:z]
         for j in range(len(part)):
-            mean = newest[j] + sums[j] / n
+            mean = newest[j] + sums[j] * share
             part[j] = now[j] / mean if mean != 0.0 else np.nan
         a = z
 
@@ -42,6 +42,7 @@ INDICATOR = Indicator(
     formula="volume / mean(volume of the length rows before)",
     reference="the definition, as TA-Lib's RVOL",
     flat="null where no volume was traded in the rows before",
+    version=2,
     compared=("talib",),
     names={"talib": "RVOL"},
 )

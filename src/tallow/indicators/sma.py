@@ -59,7 +59,7 @@ INDICATOR = Indicator(
     advance_long=advance_long,
     formula="mean(close over length rows)",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
-    version=4,
+    version=5,
     compared=("talib",),
     names={"talib": "SMA", "pine": "ta.sma", "pandas_ta": "sma"},
 )

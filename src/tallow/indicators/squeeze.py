@@ -251,6 +251,6 @@ INDICATOR = Indicator(
     "before was in range and this one is not; widths that differ by a billionth are equal",
     reference="Bollinger (2001), Bollinger on Bollinger Bands: The Squeeze; his is a look-back of "
     "six months of days",
-    version=4,
+    version=5,
     flat="width and lowest exactly 0, all rows in range; distance null where the lowest alone is 0",
 )

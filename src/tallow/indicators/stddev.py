@@ -19,7 +19,7 @@ from tallow.indicators._windows import (
 @kernel
 def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     """State: the last ``length - 1`` closes."""
-    n = int(params[0])
+    n, share = int(params[0]), 1.0 / params[0]
     rows, room, who, side = start_stretches(n)
     window, work = np.empty(room), np.empty((6, room))
     a = offsets[0]
@@ -29,14 +29,14 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
         _, squares = short_moments(x, n, side, work)
         deviation = out[a:z]
         for j in range(len(deviation)):
-            deviation[j] = np.sqrt(squares[j] / n)
+            deviation[j] = np.sqrt(squares[j] * share)
         a = z
 
 
 @kernel
 def advance_long(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     """As `advance`, for long windows."""
-    n = int(params[0])
+    n, share = int(params[0]), 1.0 / params[0]
     rows, room, who, side = start_stretches(n)
     window, work = np.empty(room), np.empty((6, room))
     a = offsets[0]
@@ -46,7 +46,7 @@ def advance_long(state, params, offsets, close, out):  # type: ignore[no-untyped
         _, squares = window_moments(x, n, side, work)
         deviation = out[a:z]
         for j in range(len(deviation)):
-            deviation[j] = np.sqrt(squares[j] / n)
+            deviation[j] = np.sqrt(squares[j] * share)
         a = z
 
 
@@ -72,7 +72,7 @@ INDICATOR = Indicator(
     formula="sqrt(mean((close - mean)^2)) over length rows",
     reference="Population standard deviation (divisor n), as ta.stdev and TA-Lib's STDDEV",
     flat="exactly 0",
-    version=3,
+    version=4,
     compared=("talib",),
     aliases=("stdev",),
     names={"talib": "STDDEV", "pine": "ta.stdev", "pandas_ta": "stdev"},

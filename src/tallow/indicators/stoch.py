@@ -88,7 +88,7 @@ INDICATOR = Indicator(
     reference="Lane (1984), Lane's Stochastics, Stocks & Commodities 2:3",
     flat="null on TradingView, 0 in TA-Lib",
     presets={"talib": {"flat": "zero", "start": "together"}},
-    version=4,
+    version=5,
     compared=("talib",),
     names={"talib": "STOCH", "pine": "ta.stoch", "pandas_ta": "stoch"},
 )

@@ -132,7 +132,7 @@ INDICATOR = Indicator(
     "weights of the third to sixth average of averages over length",
     reference="Tillson (1998), Smoothing Techniques for More Accurate Signals, S&C 16:1",
     seed="each average by the mean of its first length values",
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "T3", "pandas_ta": "t3"},
 )

@@ -103,7 +103,7 @@ INDICATOR = Indicator(
     formula="3 e1 - 3 e2 + e3; e1 = ema(close, length), e2 = ema(e1), e3 = ema(e2)",
     reference="Mulloy (1994), Smoothing Data with Less Lag, S&C 12:2",
     seed="each average by the mean of its first length values",
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "TEMA", "pandas_ta": "tema"},
 )

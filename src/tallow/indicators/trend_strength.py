@@ -65,4 +65,5 @@ INDICATOR = Indicator(
     "R2 as r_squared",
     flat="strength and R2 null where all closes are equal: there is nothing for a line to explain, "
     "and 0 would say that it does not fit; the slope is exactly 0",
+    version=2,
 )

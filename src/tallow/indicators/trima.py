@@ -39,7 +39,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="sma(sma(close, m), length + 1 - m); m = length / 2 + 1, rounded down",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "TRIMA", "pandas_ta": "trima"},
 )

@@ -106,7 +106,7 @@ INDICATOR = Indicator(
     "has 10,000 times the change of the average of logarithms",
     seed="each average by the mean of its first length values",
     flat="null where the average before is zero; 0 in TA-Lib",
-    version=2,
+    version=3,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "TRIX", "pandas_ta": "trix"},

@@ -41,6 +41,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="linreg + slope, over length rows",
     reference="the definition, as TA-Lib's TSF",
+    version=2,
     compared=("talib",),
     names={"talib": "TSF"},
 )

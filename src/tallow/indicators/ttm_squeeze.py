@@ -102,6 +102,6 @@ INDICATOR = Indicator(
     "range_multiplier x sma(true range), all over length rows",
     reference="Carter (2005), Mastering the Trade; LazyBear's, whose bands take the channel's "
     "multiplier, is ttm_squeeze(20, 1.5, 1.5)",
-    version=3,
+    version=4,
     flat="0: bands without width are not within a channel without any",
 )

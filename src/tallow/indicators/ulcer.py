@@ -55,7 +55,7 @@ INDICATOR = Indicator(
     "rows",
     reference="Martin and McCann (1989), The Investor's Guide to Fidelity Funds",
     flat="exactly 0; null where the highest close is zero",
-    version=2,
+    version=3,
     aliases=("ui",),
     names={"pandas_ta": "ui"},
 )

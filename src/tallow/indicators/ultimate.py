@@ -90,6 +90,7 @@ INDICATOR = Indicator(
     "/ sum(true range)",
     reference="Williams (1985), The Ultimate Oscillator, S&C 3:4",
     flat="null on TradingView; in TA-Lib 0 for each share without ranges",
+    version=2,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     aliases=("ultosc", "uo"),

@@ -103,4 +103,5 @@ INDICATOR = Indicator(
     reference="the definition of a percentile rank; volatilities that differ by less than 1e-9 of "
     "themselves are equal; of others: percent_rank(parkinson(20), 252)",
     flat="a percentile of 50, and 0: it is as ever; null where a close is not above zero",
+    version=2,
 )

@@ -104,4 +104,5 @@ INDICATOR = Indicator(
     "the fullest bin (of equal ones the lowest) to its fuller neighbour (of equal ones the upper)",
     reference="Steidlmayer (1984), CBOT Market Profile; of closes, as rows have no ticks",
     flat="null without any volume",
+    version=2,
 )

@@ -42,7 +42,7 @@ INDICATOR = Indicator(
     formula="sum(close x volume) / sum(volume) over length rows",
     reference="the definition, as TradingView's ta.vwma",
     flat="null where no volume was traded over length rows",
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "VWMA", "pine": "ta.vwma", "pandas_ta": "vwma"},
 )

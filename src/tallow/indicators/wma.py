@@ -37,7 +37,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="sum(weight x close) / sum(weight), weights 1..length, the newest heaviest",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "WMA", "pine": "ta.wma", "pandas_ta": "wma"},
 )

@@ -63,4 +63,5 @@ INDICATOR = volatility(
     "k = 0.34 / (1.34 + (n + 1) / (n - 1))",
     reference="Yang and Zhang (2000), Drift-Independent Volatility Estimation Based on High, Low, "
     "Open, and Close Prices, Journal of Business 73:3",
+    version=2,
 )

@@ -68,5 +68,6 @@ INDICATOR = Indicator(
     formula="(close - mean) / population deviation, over length rows",
     reference="the definition; pandas-ta divides by the deviation of a sample",
     flat="null where all closes are equal",
+    version=2,
     names={"pandas_ta": "zscore"},
 )
