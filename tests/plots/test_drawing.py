@@ -99,6 +99,23 @@ def test_a_market_without_volume_has_no_pane_for_it() -> None:
     assert [pane.name for pane in drawing_of(quiet, "").panes] == ["price"]
 
 
+def test_candles_that_an_indicator_makes_are_candles_where_all_four_are_asked_for() -> None:
+    # Closes are means of four prices; the second opens in the middle of the body before.
+    candles = candles_of([10.0, 20.0], [8.0, 16.0])
+    drawn = drawing_of(candles, "heikin_ashi, sma(2, source=hl2), heikin_ashi[close]")
+    (made,) = (pane for pane in drawn.panes if pane.candles is not None)
+    assert made.candles is not None
+    assert (made.candles.label, made.curves) == ("heikin_ashi", ())
+    first, closes = candles.row(0, named=True), made.candles.values["close"]
+    for row, each in enumerate(candles.select("open", "high", "low", "close").iter_rows()):
+        assert closes[row] == sum(each) / 4
+    middle = (first["open"] + first["close"]) / 2
+    assert made.candles.values["open"].tolist() == [middle, (middle + closes[0]) / 2]
+    drawn = drawing_of(candles, "heikin_ashi[close]")
+    assert [pane.candles for pane in drawn.panes] == [None] * len(drawn.panes)
+    assert "ha_close" in curves_of(drawn)
+
+
 # At which bar
 
 

@@ -29,7 +29,7 @@ from tests.browser import opened
 from tests.plots.bars import EVIL, candles_of, simulated
 
 PRICES = ["open", "high", "low", "close"]
-INDICATORS = "ema(9), supertrend(3, 1), ichimoku(1, 2, 2), macd, cdl_engulfing"
+INDICATORS = "ema(9), supertrend(3, 1), ichimoku(1, 2, 2), macd, heikin_ashi, cdl_engulfing"
 # The library takes what a mouse does in the first half second for the echo of a touch.
 ASK = """
 setTimeout(() => {
@@ -127,11 +127,14 @@ def test_candles_read_back_from_a_browser_are_those_of_the_frame(
     average = {row: value / scale for row, *_, value in found if value is not None}
     known = result.frame["ema_9"].to_list()
     assert average == {row: value for row, value in enumerate(known) if value is not None}
+    made = result.frame.select(f"ha_{name}" for name in PRICES).to_numpy()
+    smoothed = np.array(told["curves"]["heikin_ashi"])[: len(made), 1:5].astype(np.float64)
+    np.testing.assert_array_equal(smoothed / told["scales"][3], made)
     found = told["curves"]["ichimoku_span_a_1_2_2"]
     later = {row - 1: value / scale for row, *_, value in found if value is not None}
     span = result.frame["ichimoku_span_a_1_2_2"].to_list()
     assert [later[row] for row in range(1, len(span))] == span[1:]
-    assert told["panes"] == 3
+    assert told["panes"] == 4
     assert told["wide"] <= 0
     assert told["evil"] is None
     assert told["title"].startswith("</script><script>window.evil")

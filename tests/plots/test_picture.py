@@ -42,11 +42,10 @@ def shapes(element: ElementTree.Element) -> int:
 
 def test_a_drawing_has_a_candle_for_each_bar_and_its_texts(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    plot = plotted("ema(9), macd, cdl_engulfing, fractal(2, 2)", EVIL)
+    plot = plotted("ema(9), macd, heikin_ashi, cdl_engulfing, fractal(2, 2)", EVIL)
     root = ElementTree.parse(plot.write(tmp_path / "chart.svg")).getroot()
-    assert (
-        shapes(group(root, "candles")) == shapes(group(root, "volume")) == plot.drawing.bars == 50
-    )
+    for name in ("candles", "volume", "heikin_ashi"):
+        assert shapes(group(root, name)) == plot.drawing.bars == 50
     group(root, "ema_9")
     texts = [each.text or "" for each in root.iter(f"{SVG}text")]
     # As it is: no script, and no mathematics.

@@ -28,6 +28,8 @@ PLAIN = [
     if set(indicator.inputs) <= {"open", "high", "low", "close", "volume"}
 ]
 
+YEARLY = [name for name, indicator in all_indicators().items() if "year_rows" in indicator.inputs]
+
 
 def tallow(expression: pl.Expr):
     """Return the namespace, which Polars' types do not know."""
@@ -56,6 +58,16 @@ def test_what_needs_a_calendar_says_so():
     assert "vwap" not in PLAIN
     with pytest.raises(SpecError, match="vwap: needs a calendar; use AnalyticsEngine"):
         tallow(pl.col("close")).vwap()
+
+
+@pytest.mark.parametrize("name", YEARLY)
+def test_a_volatility_needs_no_calendar_where_its_year_is_given(name):
+    made = getattr(tallow(pl.col("close")), name)(length=3, rows_per_year=252)
+    found = FRAME.select(made.over("instrument"))
+    wanted = AnalyticsEngine(threads=1).calculate_indicators(FRAME, f"{name}(3, 252)")
+    assert_same_frame(found, wanted.select(found.columns))
+    with pytest.raises(SpecError, match=f"{name}: needs a calendar, or rows_per_year=; use Anal"):
+        getattr(tallow(pl.col("close")), name)()
 
 
 def test_parameters_are_those_of_a_spec():

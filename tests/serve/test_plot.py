@@ -123,3 +123,26 @@ def test_a_range_without_bars_says_so(folder: Path) -> None:
     assert result.exit_code == 1, result.output
     assert "no bars" in result.stderr
     assert not Path("chart.html").exists()
+
+
+@pytest.mark.parametrize("source", [("--store", "store"), ("named.parquet",)])
+def test_a_cloud_begins_at_the_first_bar_of_a_range_with_what_is_known_before(
+    source: tuple[str, ...], folder: Path
+) -> None:
+    name, cloud = first_name(), "ichimoku(1, 3, 3)"
+    frame = AnalyticsEngine().process_candles(market(), "5m", cloud, instruments=name).frame
+    first = len(frame) // 2
+    start = frame["timestamp"][first].strftime("%Y-%m-%dT%H:%M:%SZ")
+    words = ("plot", name, *source, "-t", "5m", "-i", cloud, "--start", start)
+    result = tallow(*words, "-o", "chart.html")
+    assert result.exit_code == 0, result.output
+    data, column = data_of("chart.html"), "ichimoku_span_a_1_3_3"
+    assert closes(data) == frame["close"].to_list()[first:]
+    (drawn,) = (
+        each["values"] for pane in data["panes"] for each in pane["curves"]
+        if each["label"] == column
+    )  # fmt: skip
+    values = np.frombuffer(base64.b64decode(drawn), "<f8").tolist()
+    # Drawn two bars later, so that there are two more behind the last bar.
+    assert values == frame[column].to_list()[first - 2 :]
+    assert re.search(rf"{len(frame) - first}\s+bars", result.stdout)

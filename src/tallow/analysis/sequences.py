@@ -73,14 +73,18 @@ def analyse(
     jobs: list[Callable[[], Any]] = [partial(sum_up, own) for own in parts]
     grouped = kernels.join_patterns(in_parallel(pool, jobs))
     own = _Ranking(grouped, counts)
-    jobs = [partial(_sequence_frame, bars, asked), partial(_pattern_frames, bars.names, own)]
-    frame, (patterns, pooled) = in_parallel(pool, jobs)
+    jobs = [
+        partial(_sequence_frame, bars, asked),
+        partial(_pattern_frames, bars.names, own),
+        partial(_score_frame, bars.names, numbers, asked, own),
+    ]
+    frame, (patterns, pooled), scored = in_parallel(pool, jobs)
     newest = None if not len(rows.ends) else from_us(int(rows.ends.max()))
     return SequenceResult(
         frame,
         patterns,
         pooled,
-        _score_frame(bars.names, numbers, asked, own),
+        scored,
         horizon,
         None if newest is None else from_us(split_at),
         newest,
@@ -91,8 +95,10 @@ def _split_time(ends: Times, split: float) -> int:
     """Return by when this share of all bars had closed."""
     if not len(ends):
         return 0
-    place = int(split * (len(ends) - 1))
-    return int(np.partition(ends, place)[place])
+    # Instruments close together, so there are few times: counted, then sorted.
+    times = pl.Series("time", ends).value_counts(name="count").sort("time")
+    place = np.searchsorted(times["count"].cum_sum(), int(split * (len(ends) - 1)), side="right")
+    return int(times["time"][int(place)])
 
 
 def _sequence_frame(bars: MoveBars, found: Sequences) -> pl.DataFrame:

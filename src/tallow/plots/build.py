@@ -16,7 +16,7 @@ from tallow.core.text import counted
 from tallow.core.time import SECOND_US
 from tallow.core.timeframe import Timeframe
 from tallow.data.reading.schema import PRICES, time_view
-from tallow.plots.drawing import PRICE, VOLUME, Curve, Drawing, Mark, Pane
+from tallow.plots.drawing import PRICE, VOLUME, Curve, Drawing, MadeCandles, Mark, Pane
 from tallow.plots.numbers import SHORT, Numbers, numbers_of, numbers_of_prices, whole_numbers
 from tallow.plots.placing import EXTREME, Placing, placings
 
@@ -108,15 +108,23 @@ def _panes(
     if np.any(volume > 0):
         curves[VOLUME] = []
     corners: dict[str, list[Placing]] = {}
+    made: dict[str, MadeCandles] = {}
     for each in placed:
-        if each.output.at_extreme:
+        if each.is_candle:
+            candles = made.setdefault(each.pane, MadeCandles(each.spec.text.removesuffix("()"), {}))
+            candles.values[each.output.name] = rows.numbers(each.column)
+            curves.setdefault(each.pane, [])
+        elif each.output.at_extreme:
             corners.setdefault(each.spec.text, []).append(each)
         elif not each.mark:
             curves.setdefault(each.pane, []).append(_curve(rows, each))
     for group in corners.values():
         curves.setdefault(group[0].pane, []).append(_corners(rows, group, prices))
     for name, found in curves.items():
-        yield Pane(name, tuple(found), _numbers(name, found, prices, volume))
+        own = made.get(name)
+        of_prices = prices if own is None else own.values
+        numbers = _numbers(PRICE if own else name, found, of_prices, volume)
+        yield Pane(name, tuple(found), numbers, own)
 
 
 def _numbers(

@@ -6,7 +6,8 @@ take no room. Points after the last bar are for values that charts draw later.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.plots.numbers import Numbers
@@ -40,12 +41,21 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class MadeCandles:
+    """Candles that an indicator makes of others: open, high, low, close, each as of a `Curve`."""
+
+    label: str
+    values: dict[str, Floats]
+
+
+@dataclass(frozen=True)
 class Pane:
     """Curves over one scale; the first pane has the candles, and one named `VOLUME` the volume."""
 
     name: str
     curves: tuple[Curve, ...]
     numbers: Numbers
+    candles: MadeCandles | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,44 @@ class Drawing:
     panes: tuple[Pane, ...]
     marks: tuple[Mark, ...]
 
+    def without_first(self, count: int) -> Drawing:
+        """Return what is drawn from a bar on: values of earlier bars that are drawn later, too."""
+        if not count:
+            return self
+        panes = (replace(pane, **_later(pane, count)) for pane in self.panes)
+        marks = (replace(each, row=each.row - count) for each in self.marks if each.row >= count)
+        return replace(
+            self,
+            times=self.times[count:],
+            clock=self.clock[count:],
+            starts=self.starts[count:],
+            candles={name: each[count:] for name, each in self.candles.items()},
+            volume=self.volume[count:],
+            forming=self.forming[count:],
+            points=self.points - count,
+            panes=tuple(panes),
+            marks=tuple(marks),
+        )
+
     @property
     def bars(self) -> int:
         """How many bars there are."""
         return len(self.times)
+
+
+def _later(pane: Pane, count: int) -> dict[str, Any]:
+    """Return what a pane has from a point on."""
+    curves = (
+        replace(
+            each,
+            values=each.values[count:],
+            ends=each.ends[count:],
+            signs=None if each.signs is None else each.signs[count:],
+        )
+        for each in pane.curves
+    )
+    made = pane.candles
+    if made is not None:
+        values = {name: each[count:] for name, each in made.values.items()}
+        made = MadeCandles(made.label, values)
+    return {"curves": tuple(curves), "candles": made}

@@ -10,8 +10,9 @@
   const bars = times.length;
   const starts = new Set(data.starts);
   const forming = new Set(data.forming);
-  const prices = Object.fromEntries(
-    Object.entries(data.candles).map(([name, text]) => [name, floats(text)]));
+  const columns = (texts) => Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [name, floats(text)]));
+  const prices = columns(data.candles);
   const volume = floats(data.volume);
   const isKnown = Number.isFinite;
 
@@ -44,26 +45,36 @@
 
   // Series
 
-  const rises = (row) => prices.close[row] >= prices.open[row];
-  const isCandle = (row) => row < bars && Object.values(prices).every((each) => isKnown(each[row]));
+  const rises = (row, own = prices) => own.close[row] >= own.open[row];
+  const isCandle = (row, own = prices) => (
+    row < bars && Object.values(own).every((each) => isKnown(each[row])));
   // What must be painted anew in another theme.
   const dress = [];
   const dressed = (paint) => { dress.push(paint); };
 
-  const candlePoints = (colours) => Array.from({ length: data.points }, (_, row) => {
-    if (!isCandle(row)) return { time: row };
-    const { scale } = data.panes[0];
+  const candlePoints = (colours, own, scale) => Array.from({ length: data.points }, (_, row) => {
+    if (!isCandle(row, own)) return { time: row };
     const point = { time: row };
-    for (const name of Object.keys(prices)) point[name] = prices[name][row] * scale;
+    for (const name of Object.keys(own)) point[name] = own[name][row] * scale;
     if (forming.has(row)) {
-      const colour = rises(row) ? colours.up : colours.down;
+      const colour = rises(row, own) ? colours.up : colours.down;
       Object.assign(point, { color: colours.background, borderColor: colour, wickColor: colour });
     }
     return point;
   });
-  const candles = chart.addSeries(library.CandlestickSeries, {
-    priceFormat: format(data.panes[0]), priceLineVisible: false, lastValueVisible: false,
-  }, 0);
+  const drawCandles = (index, pane, own) => {
+    const options = { priceFormat: format(pane), priceLineVisible: false, lastValueVisible: false };
+    const series = chart.addSeries(library.CandlestickSeries, options, index);
+    dressed((colours) => {
+      series.applyOptions({
+        upColor: colours.up, borderUpColor: colours.up, wickUpColor: colours.up,
+        downColor: colours.down, borderDownColor: colours.down, wickDownColor: colours.down,
+      });
+      series.setData(candlePoints(colours, own, pane.scale));
+    });
+    return series;
+  };
+  const candles = drawCandles(0, data.panes[0], prices);
   const newest = prices.close.findLastIndex(isKnown);
   const label = newest < 0 ? null : candles.createPriceLine({
     price: prices.close[newest] * data.panes[0].scale,
@@ -72,11 +83,6 @@
     title: "",
   });
   dressed((colours) => {
-    candles.applyOptions({
-      upColor: colours.up, borderUpColor: colours.up, wickUpColor: colours.up,
-      downColor: colours.down, borderDownColor: colours.down, wickDownColor: colours.down,
-    });
-    candles.setData(candlePoints(colours));
     if (label) label.applyOptions({ color: rises(newest) ? colours.up : colours.down });
   });
 
@@ -137,6 +143,10 @@
   data.panes.forEach((pane, index) => {
     if (index) place = 0;
     if (pane.isVolume) curves.volume = drawVolume(index, pane);
+    if (pane.candles) {
+      pane.candles.numbers = columns(pane.candles.values);
+      curves[pane.candles.label] = drawCandles(index, pane, pane.candles.numbers);
+    }
     for (const curve of pane.curves) {
       curve.place = place++;
       curves[curve.label] = drawCurve(index, pane, curve, curve.place);
@@ -216,14 +226,16 @@
     legend.append(span);
   };
   const known = (value, pane) => (isKnown(value) ? numberText(value, pane) : "\u2013");
+  const tellPrices = (legend, row, pane, own, colours) => {
+    if (!isCandle(row, own)) return;
+    const colour = rises(row, own) ? colours.up : colours.down;
+    for (const name of Object.keys(own)) {
+      item(legend, name[0].toUpperCase(), numberText(own[name][row], pane), colour);
+    }
+  };
   const tellCandle = (legend, row, pane, colours) => {
     item(legend, "", fullTime(row) || "after the last bar", colours.text);
-    if (isCandle(row)) {
-      const colour = rises(row) ? colours.up : colours.down;
-      for (const name of Object.keys(prices)) {
-        item(legend, name[0].toUpperCase(), numberText(prices[name][row], pane), colour);
-      }
-    }
+    tellPrices(legend, row, pane, prices, colours);
     if (forming.has(row)) item(legend, "", "forming", colours.quiet);
   };
   let shown = -1;
@@ -235,6 +247,10 @@
       legend.replaceChildren();
       if (!index) tellCandle(legend, row, pane, colours);
       if (pane.isVolume) item(legend, "volume", known(volume[row], pane), colours.text);
+      if (pane.candles) {
+        item(legend, "", pane.candles.label, colours.text);
+        tellPrices(legend, row, pane, pane.candles.numbers, colours);
+      }
       for (const curve of pane.curves) {
         const colour = colourOf(curve, curve.place, row, colours);
         item(legend, curve.label, known(curve.numbers[row], pane), colour);
@@ -262,10 +278,12 @@
       if (element && index) legends[index].style.top = `${element.getBoundingClientRect().top - top + 3}px`;
     });
   };
+  const stretch = (index) => (index ? (data.panes[index].candles ? 3 : 1) : 4);
   const heights = () => {
     const panes = chart.panes();
-    panes.forEach((pane, index) => pane.setStretchFactor(index ? 1 : 4));
-    box.style.minHeight = `${Math.max(320, 76 * (panes.length + 3))}px`;
+    panes.forEach((pane, index) => pane.setStretchFactor(stretch(index)));
+    const parts = panes.reduce((sum, _, index) => sum + stretch(index), 0);
+    box.style.minHeight = `${Math.max(320, 76 * parts)}px`;
   };
   const dressAll = () => {
     const colours = look();

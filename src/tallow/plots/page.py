@@ -14,7 +14,7 @@ import numpy as np
 
 from tallow.core.arrays import Flags, Floats
 from tallow.core.text import printable
-from tallow.plots.drawing import VOLUME, Curve, Drawing, Mark
+from tallow.plots.drawing import VOLUME, Curve, Drawing, MadeCandles, Mark
 from tallow.plots.look import DARK, DARK_LINES, LIGHT, LIGHT_LINES
 
 LIBRARY = "lightweight-charts.standalone.production.js"
@@ -68,6 +68,7 @@ def data_text(drawing: Drawing) -> str:
                 "decimals": pane.numbers.decimals,
                 "scale": pane.numbers.scale,
                 "curves": [_curve(each) for each in pane.curves],
+                "candles": pane.candles and _candles(pane.candles),
             }
             for pane in drawing.panes
         ],
@@ -100,6 +101,11 @@ def _curve(curve: Curve) -> dict[str, Any]:
         "ends": _rows(curve.ends),
         "signs": None if curve.signs is None else _bytes(curve.signs),
     }
+
+
+def _candles(candles: MadeCandles) -> dict[str, Any]:
+    values = {name: _bytes(each) for name, each in candles.values.items()}
+    return {"label": _shown(candles.label), "values": values}
 
 
 def _mark(mark: Mark) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ def write_picture(drawing: Drawing, target: Path) -> None:
     with _LOCK, matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         # A name may have letters that the font has not: it is drawn without them.
         warnings.filterwarnings("ignore", message="Glyph")
-        figure = Figure(figsize=(WIDTH, _height(drawing)), dpi=100, facecolor=COLOURS["background"])
+        figure = Figure(
+            figsize=(WIDTH, sum(_heights(drawing)) + EDGE), dpi=100, facecolor=COLOURS["background"]
+        )
         _draw(figure, drawing)
         try:
             with replacing(target) as temporary:
@@ -77,13 +80,15 @@ def _shapes() -> Any:
     return matplotlib.collections
 
 
-def _height(drawing: Drawing) -> float:
-    return PRICE_HEIGHT + PANE_HEIGHT * (len(drawing.panes) - 1) + EDGE
+def _heights(drawing: Drawing) -> list[float]:
+    """Return the inches of each pane; made candles are as large as others of three panes."""
+    below = (3 * PANE_HEIGHT if pane.candles else PANE_HEIGHT for pane in drawing.panes[1:])
+    return [PRICE_HEIGHT, *below]
 
 
 def _draw(figure: Any, drawing: Drawing) -> None:
-    height = _height(drawing)
-    ratios = [PRICE_HEIGHT, *[PANE_HEIGHT] * (len(drawing.panes) - 1)]
+    ratios = _heights(drawing)
+    height = sum(ratios) + EDGE
     grid = {"height_ratios": ratios, "hspace": 0.06}
     edges = {"left": 0.015, "right": 0.93, "top": 1 - 0.8 / height, "bottom": 0.45 / height}
     axes = figure.subplots(len(ratios), 1, sharex=True, squeeze=False, gridspec_kw=grid | edges)[
@@ -95,11 +100,13 @@ def _draw(figure: Any, drawing: Drawing) -> None:
     if len(groups) > 1 and groups[1] > 1:
         about += f"; {groups[1]} bars drawn as one"
     figure.text(0.015, 1 - 0.58 / height, about, color=COLOURS["quiet"])
-    _candles(axes[0], drawing, groups)
+    _candles(axes[0], drawing.candles, drawing.forming, groups)
     for number, (ax, pane) in enumerate(zip(axes, drawing.panes, strict=True)):
         _dress(ax, drawing, pane)
         if pane.name == VOLUME:
             _volume(ax, drawing, groups)
+        if pane.candles is not None:
+            _candles(ax, pane.candles.values, drawing.forming, groups, pane.candles.label)
         _curves(ax, pane, groups, drawing.points)
         _legend(ax, pane, drawing, is_first=number == 0)
     _marks(axes[0], drawing)
@@ -134,22 +141,24 @@ def _dress(ax: Any, drawing: Drawing, pane: Pane) -> None:
             ax.axvline(row - 0.5, color=COLOURS["edge"], linewidth=0.6, zorder=0.5)
 
 
-def _candles(ax: Any, drawing: Drawing, groups: Ints) -> None:
+def _candles(
+    ax: Any, prices: Mapping[str, Floats], forming: Flags, groups: Ints, label: str = "candles"
+) -> None:
     """Draw a wick and a body for each group; a bar that is forming has an empty body."""
     opened, closed = (
-        _first(drawing.candles["open"], groups),
-        _last(drawing.candles["close"], groups),
+        _first(prices["open"], groups),
+        _last(prices["close"], groups),
     )
     with np.errstate(invalid="ignore"):
-        high = np.fmax.reduceat(drawing.candles["high"], groups)
-        low = np.fmin.reduceat(drawing.candles["low"], groups)
+        high = np.fmax.reduceat(prices["high"], groups)
+        low = np.fmin.reduceat(prices["low"], groups)
     known = np.isfinite(opened + closed + high + low)
-    at = _middles(groups, drawing.bars)[known]
+    at = _middles(groups, len(forming))[known]
     opened, closed, high, low = opened[known], closed[known], high[known], low[known]
     rises = closed >= opened
     colours = np.where(rises, COLOURS["up"], COLOURS["down"])
-    forming = np.logical_or.reduceat(drawing.forming, groups)[known]
-    faces = np.where(forming, COLOURS["background"], colours)
+    is_forming = np.logical_or.reduceat(forming, groups)[known]
+    faces = np.where(is_forming, COLOURS["background"], colours)
     wicks = _shapes().LineCollection(
         np.stack([np.stack([at, low], 1), np.stack([at, high], 1)], 1), colors=colours,
         linewidths=0.9, gid="wicks", zorder=2,
@@ -158,7 +167,7 @@ def _candles(ax: Any, drawing: Drawing, groups: Ints) -> None:
     bottom, top = np.minimum(opened, closed), np.maximum(opened, closed)
     bodies = _shapes().PolyCollection(
         _boxes(at, half, bottom, top), facecolors=faces, edgecolors=colours, linewidths=0.9,
-        gid="candles", zorder=2.1,
+        gid=label, zorder=2.1,
     )  # fmt: skip
     ax.add_collection(wicks)
     ax.add_collection(bodies)
@@ -243,6 +252,9 @@ def _legend(ax: Any, pane: Pane, drawing: Drawing, *, is_first: bool) -> None:
     texts, colours = [], []
     if pane.name == VOLUME:
         texts.append(f"volume {number_text(drawing.volume[-1], pane.numbers)}")
+        colours.append(COLOURS["text"])
+    if pane.candles is not None:
+        texts.append(pane.candles.label)
         colours.append(COLOURS["text"])
     for number, curve in enumerate(pane.curves):
         value = curve.values[drawing.bars - 1]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tallow.core.operator import PERIODS, Output
 from tallow.core.spec import Spec
+from tallow.data.reading.schema import PRICES
 from tallow.plots.drawing import PRICE, VOLUME
 
 PATTERN, EXTREME = "pattern", "extreme"
@@ -35,6 +36,8 @@ class Placing:
         By how many rows it is drawn later; negative: earlier.
     period
         Of which session, week or month it is, and begins anew with; empty where it goes on.
+    is_candle
+        Whether it is a price of candles that are drawn as such: all four were asked for.
     """
 
     spec: Spec
@@ -45,11 +48,17 @@ class Placing:
     direction: str
     shift: int
     period: str
+    is_candle: bool
 
 
 def placings(specs: Iterable[Spec]) -> list[Placing]:
     """Return where all outputs of specs are drawn; directions that colour others are left out."""
     return [each for spec in specs for each in _of_spec(spec)]
+
+
+def rows_ahead(specs: Iterable[Spec]) -> int:
+    """Return by how many rows an output is drawn later, at most."""
+    return max((each.shift for each in placings(specs)), default=0)
 
 
 def _of_spec(spec: Spec) -> Iterator[Placing]:
@@ -63,6 +72,7 @@ def _of_spec(spec: Spec) -> Iterator[Placing]:
     shifts = spec.indicator.shift(values) if spec.indicator.shift else ()
     by_output = dict(zip(by_name, shifts, strict=False))
     periods = [name for name in spec.indicator.input_names(values) if name in PERIODS]
+    is_whole = _is_candle(spec) and set(PRICES) <= set(spec.outputs)
     is_first = True
     for output, column in asked:
         if column in colours:
@@ -78,6 +88,7 @@ def _of_spec(spec: Spec) -> Iterator[Placing]:
             direction=colours[0] if colours and is_level and is_first else "",
             shift=shift,
             period=periods[0] if periods else "",
+            is_candle=is_whole and output.name in PRICES,
         )
         is_first = is_first and not is_level
 
@@ -106,7 +117,7 @@ def _pane_of_source(spec: Spec, usual: str) -> str:
 
 def _is_candle(spec: Spec) -> bool:
     """Say whether an indicator makes candles: over the candles themselves they would hide these."""
-    return {"open", "high", "low", "close"} <= {each.name for each in spec.indicator.outputs}
+    return set(PRICES) <= {each.name for each in spec.indicator.outputs}
 
 
 def _is_direction(output: Output) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.errors import SpecError, excerpt
-from tallow.core.operator import COLUMNS, PEER, Indicator, Value
+from tallow.core.operator import COLUMNS, PEER, YEAR_ROWS, Indicator, Value
 from tallow.core.registry import registry
 from tallow.core.spec import Spec, check_convention, make_spec, parse_specs
 from tallow.plan.plan import make_plan
@@ -30,7 +30,8 @@ class TallowExpressions:
     taken as one series in their order, so use ``.over("instrument")`` for several instruments; and
     ``.over("timestamp")`` where instruments are compared, as by ``cs_rank()``. The
     result is float64 with nulls; of several outputs, a struct, or the one named by ``output=``.
-    Anchored indicators (vwap) need a calendar: `tallow.AnalyticsEngine` has it.
+    Anchored indicators (vwap) need a calendar: `tallow.AnalyticsEngine` has it. Volatilities of a
+    year need one or ``rows_per_year=``.
 
     A text is read as everywhere, with chains and sources, and then the expression is the close:
     ``pl.col("close").tallow("ema(rsi(14), 9)")``, ``...tallow("sma(20, source=hl2)")``.
@@ -147,8 +148,14 @@ def _machine(spec: Spec) -> tuple[list[str], Machine]:
             )
         # Of one indicator that compares rows, those are of one moment.
         plan = replace(plan, operations=phase.operations, columns=phase.columns, phases=())
-    for name in sorted(inputs.difference(COLUMNS)):
+    lacking = inputs.difference(COLUMNS)
+    if all(
+        each.values.get("rows_per_year") for each in plan.operations if YEAR_ROWS in each.inputs
+    ):
+        lacking.discard(YEAR_ROWS)
+    for name in sorted(lacking):
         lacks = "the instruments' names" if name.startswith(PEER) else "a calendar"
+        lacks += ", or rows_per_year=" if name == YEAR_ROWS else ""
         raise SpecError(
             f"{spec.indicator.name}: needs {lacks}; use AnalyticsEngine.calculate_indicators"
         )
@@ -177,6 +184,8 @@ def _computed(
 
     def compute(rows: pl.Series) -> pl.Series:
         given = {name: rows.struct.field(name).to_numpy() for name in names}
+        # Of a year whose rows are given, none asks.
+        given[YEAR_ROWS] = np.full(len(rows), np.nan)
         (matrix, small), offsets = machine.room(len(rows)), np.array([0, len(rows)])
         states = machine.new_states(1)
         for failure in machine.fill(states, offsets, given, matrix, small=small):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Times
@@ -14,6 +16,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import AllFailedError, AllRefusedError, ParameterError, near_matches
 from tallow.core.spec import parse_specs
 from tallow.core.text import counted, first_of, to_html
+from tallow.core.time import to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.coverage.provisional import NONE_PROVISIONAL
 from tallow.data.output_zone import in_zone
@@ -265,6 +268,7 @@ class ProcessingResult:
         *,
         matches: Mapping[str, Any] | None = None,
         title: str | None = None,
+        since: datetime | None = None,
     ) -> Plot:
         """Return a chart of an instrument's bars, for a notebook or a file.
 
@@ -281,6 +285,9 @@ class ProcessingResult:
             `instrument` and `timestamp`.
         title
             What the chart is called; by the instrument, where it is left out.
+        since
+            Open of the first bar that is drawn, in UTC unless it says otherwise. Of earlier ones
+            is shown what charts draw at later bars, as a cloud.
 
         Raises
         ------
@@ -299,7 +306,12 @@ class ProcessingResult:
         specs = parse_specs(recipe.plan.specs, recipe.plan.convention)
         found = {text: _times_of(name, each) for text, each in (matches or {}).items()}
         size = parse_timeframe(recipe.timeframe)
-        return Plot(draw(bars, specs, size, calendar, zone, found, title or name))
+        drawn = draw(bars, specs, size, calendar, zone, found, title or name)
+        first = 0
+        if since is not None:
+            moment = since if since.tzinfo else since.replace(tzinfo=UTC)
+            first = int(np.searchsorted(drawn.times[:-1], to_us(moment)))
+        return Plot(drawn.without_first(first))
 
     def _bars_of(self, instrument: str | None) -> pl.DataFrame:
         """Return the bars of one instrument: the one that is named, or the only one."""

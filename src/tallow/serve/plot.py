@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from tallow.core.errors import OutputError, ParameterError
+from tallow.core.spec import parse_specs
+from tallow.core.time import from_us, to_us
+from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.schema import SYMBOL_SCHEMA
 from tallow.data.store.store import open_store
 from tallow.data.store.symbols import find_keys
 from tallow.data.writers import check_output
 from tallow.engine import AnalyticsEngine
+from tallow.plots.placing import rows_ahead
 from tallow.plots.plot import ENDINGS
 from tallow.runtime.results import ProcessingResult, failure_text
+from tallow.runtime.spans import Buckets
 from tallow.screens.needs import population_names
 from tallow.screens.nodes import CONDITION
 from tallow.screens.parser import parse_screen
@@ -80,12 +86,12 @@ def plot_instrument(
             _require_files_alone(inputs, store, question)
             engine = AnalyticsEngine(**engine_options)
             compile_kernels(engine, indicators, shown=not quiet)
-            result, title, matches = _of_files(engine, inputs, asked, question)
+            result, whole, title, matches = _of_files(engine, inputs, asked, question)
         else:
             with open_store(require_store(store, VERB, "instrument")) as kept:
                 engine = AnalyticsEngine(store=kept, **engine_options)
                 compile_kernels(engine, indicators, shown=not quiet)
-                result, title, matches = _of_store(engine, kept, asked, question)
+                result, whole, title, matches = _of_store(engine, kept, asked, question)
         report = result.report
         for line in filter(None, (report.assumed, report.hint)):
             say(in_options(line, VERB), err=True)
@@ -94,7 +100,8 @@ def plot_instrument(
         if not len(result):
             say(in_options(report.why_empty, VERB), err=True)
             return EXIT_INCOMPLETE
-        chart = result.plot(matches=matches, title=title)
+        first = result.indicators.timestamps[0]
+        chart = whole.plot(matches=matches, title=title, since=first)
         chart.write(output)
     if not quiet:
         rows = [(f"{len(result):,}", "bars", str(output))]
@@ -107,8 +114,8 @@ def plot_instrument(
 Asked = tuple[str, str, str, Mapping[str, str]]
 """Instrument, timeframe, indicators, and the conditions to mark by their names."""
 
-Drawn = tuple[ProcessingResult, str, dict[str, pl.DataFrame]]
-"""Bars, the title of their chart, and the matches of conditions."""
+Drawn = tuple[ProcessingResult, ProcessingResult, str, dict[str, pl.DataFrame]]
+"""Bars, the same with those before that are drawn later, the chart's title, and matches."""
 
 
 def _require_files_alone(inputs: list[str], store: str | None, question: Any) -> None:
@@ -131,9 +138,15 @@ def _of_files(
     key, title = _key(name, symbols, known)
     span = {each: question[each] for each in ("start", "end")}
     shown = {"final_at": question["final_at"], "output_zone": question["output_zone"]}
-    result = engine.process_candles(read, size, indicators, instruments=key, **span, **shown)
+
+    def ask(start: Any) -> ProcessingResult:
+        own = {**span, **shown, "start": start}
+        return engine.process_candles(read, size, indicators, instruments=key, **own)
+
+    result = ask(span["start"])
+    whole = result if span["start"] is None else _with_earlier(result, ask)
     matches = _matches(engine, texts, key, {"timeframe": size, "candles": read, **span}, result)
-    return result, title, matches
+    return result, whole, title, matches
 
 
 def _of_store(engine: AnalyticsEngine, kept: Any, asked: Asked, question: dict[str, Any]) -> Drawn:
@@ -144,12 +157,45 @@ def _of_store(engine: AnalyticsEngine, kept: Any, asked: Asked, question: dict[s
     key, title = answer.names[0], _title(answer.names[0], kept.symbols())
     source = question["source_timeframe"] or "1m"
     span = {each: question[each] for each in ("start", "end", "known_at", "adjustment")}
-    result = engine.query(
-        key, size, indicators=indicators, final_at=question["final_at"], source_timeframe=source,
-        output_zone=question["output_zone"], **span,
-    )  # fmt: skip
+
+    def ask(start: Any) -> ProcessingResult:
+        return engine.query(
+            key, size, indicators=indicators, final_at=question["final_at"],
+            source_timeframe=source, output_zone=question["output_zone"],
+            **{**span, "start": start},
+        )  # fmt: skip
+
+    result = ask(span["start"])
+    whole = result if span["start"] is None else _with_earlier(result, ask)
     options = {"timeframe": size, "source_timeframe": source, **span}
-    return result, title, _matches(engine, texts, key, options, result)
+    return result, whole, title, _matches(engine, texts, key, options, result)
+
+
+def _with_earlier(
+    result: ProcessingResult, ask: Callable[[datetime], ProcessingResult]
+) -> ProcessingResult:
+    """Return bars with those before that are drawn among them, as a cloud's.
+
+    A bar of no trade may be missing: then earlier ones are asked for, until they are enough.
+    """
+    recipe = result.recipe
+    ahead = rows_ahead(parse_specs(recipe.plan.specs, recipe.plan.convention))
+    if not len(result) or ahead <= 0:
+        return result
+    first, whole = result.indicators.timestamps[0], result
+    calendars = recipe.calendars
+    calendar = calendars.calendars[
+        int(calendars.indices([str(result.indicators.instruments[0])])[0])
+    ]
+    size = parse_timeframe(recipe.timeframe)
+    buckets = Buckets.of(calendar, size, size)
+    place = buckets.before(to_us(first))
+    for many in (1, 4, 16):
+        start = buckets.start(max(place - many * ahead, 0))
+        whole = ask(from_us(start))
+        if len(whole) - len(result) >= ahead or place <= many * ahead:
+            break
+    return whole
 
 
 def _key(name: str, symbols: pl.DataFrame, known: list[str]) -> tuple[str, str]:
