@@ -102,7 +102,7 @@ def test_a_market_without_volume_has_no_pane_for_it() -> None:
 def test_candles_that_an_indicator_makes_are_candles_where_all_four_are_asked_for() -> None:
     # Closes are means of four prices; the second opens in the middle of the body before.
     candles = candles_of([10.0, 20.0], [8.0, 16.0])
-    drawn = drawing_of(candles, "heikin_ashi, sma(2, source=hl2), heikin_ashi[close]")
+    drawn = drawing_of(candles, "heikin_ashi, sma(2, source=hl2)")
     (made,) = (pane for pane in drawn.panes if pane.candles is not None)
     assert made.candles is not None
     assert (made.candles.label, made.curves) == ("heikin_ashi", ())

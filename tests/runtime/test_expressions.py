@@ -62,7 +62,7 @@ def test_what_needs_a_calendar_says_so():
 
 @pytest.mark.parametrize("name", YEARLY)
 def test_a_volatility_needs_no_calendar_where_its_year_is_given(name):
-    made = getattr(tallow(pl.col("close")), name)(length=3, rows_per_year=252)
+    made = getattr(tallow(pl.col(own_input(name))), name)(length=3, rows_per_year=252)
     found = FRAME.select(made.over("instrument"))
     wanted = AnalyticsEngine(threads=1).calculate_indicators(FRAME, f"{name}(3, 252)")
     assert_same_frame(found, wanted.select(found.columns))

@@ -141,7 +141,10 @@ def _of_files(
 
     def ask(start: Any) -> ProcessingResult:
         own = {**span, **shown, "start": start}
-        return engine.process_candles(read, size, indicators, instruments=key, **own)
+        made: ProcessingResult = engine.process_candles(
+            read, size, indicators, instruments=key, **own
+        )
+        return made
 
     result = ask(span["start"])
     whole = result if span["start"] is None else _with_earlier(result, ask)
@@ -159,11 +162,12 @@ def _of_store(engine: AnalyticsEngine, kept: Any, asked: Asked, question: dict[s
     span = {each: question[each] for each in ("start", "end", "known_at", "adjustment")}
 
     def ask(start: Any) -> ProcessingResult:
-        return engine.query(
+        made: ProcessingResult = engine.query(
             key, size, indicators=indicators, final_at=question["final_at"],
             source_timeframe=source, output_zone=question["output_zone"],
             **{**span, "start": start},
         )  # fmt: skip
+        return made
 
     result = ask(span["start"])
     whole = result if span["start"] is None else _with_earlier(result, ask)
@@ -190,7 +194,7 @@ def _with_earlier(
     size = parse_timeframe(recipe.timeframe)
     buckets = Buckets.of(calendar, size, size)
     place = buckets.before(to_us(first))
-    for many in (1, 4, 16):
+    for many in (1, 8, 64, 512):
         start = buckets.start(max(place - many * ahead, 0))
         whole = ask(from_us(start))
         if len(whole) - len(result) >= ahead or place <= many * ahead:
