@@ -13,6 +13,7 @@ import tallow
 from benchmarks import (
     alerts,
     cache,
+    desk,
     durable,
     file_to_frame,
     hops,
@@ -68,6 +69,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "plots": plots.measure,
     "sequences": sequences.measure,
     "service-reads": service_reads.measure,
+    "desk": desk.measure,
 }
 
 

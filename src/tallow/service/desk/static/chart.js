@@ -59,7 +59,7 @@ async function load(first) {
   if (failed.length) tell(failed.join("; "));
   part("about").textContent = `${data.zone}; ${(data.earlier + data.bars + data.later).toLocaleString("en-US")} bars in the store`;
   document.title = `${about?.symbols[state.instrument] || state.instrument} ${state.timeframe} - Tallow`;
-  performance.mark("candles");
+  requestAnimationFrame(() => performance.mark("candles"));
 }
 
 // The same view, as it is now.
