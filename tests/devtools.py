@@ -41,6 +41,7 @@ class BrowserPage:
         self._socket = socket
         self._numbers = itertools.count(1)
         self.console: list[str] = []
+        self._loaders: set[str] = set()
         for domain in ("Page", "Runtime", "Network"):
             self.call(f"{domain}.enable")
 
@@ -58,6 +59,8 @@ class BrowserPage:
                 return found
 
     def _note(self, message: dict[str, Any]) -> None:
+        if message.get("method") == "Page.frameNavigated":
+            self._loaders.add(message["params"]["frame"]["loaderId"])
         if message.get("method") == "Runtime.exceptionThrown":
             details = message["params"]["exceptionDetails"]
             text = details.get("exception", {}).get("description", details["text"])
@@ -72,8 +75,11 @@ class BrowserPage:
                 )
 
     def open(self, url: str) -> None:
-        """Go to an address."""
-        self.call("Page.navigate", url=url)
+        """Go to an address; the page there may still load."""
+        loader = self.call("Page.navigate", url=url).get("loaderId")
+        # Sent before that, another address is lost.
+        while loader is not None and loader not in self._loaders:
+            self._note(json.loads(self._socket.recv(timeout=SECONDS_TO_START)))
 
     def ask(self, script: str) -> Any:
         """Return what an expression is, or its promise comes to."""

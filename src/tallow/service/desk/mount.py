@@ -85,8 +85,21 @@ class DeskPages:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
+        is_gone = False
+
+        async def receive_noted() -> Message:
+            nonlocal is_gone
+            message = await receive()
+            is_gone |= message["type"] == "http.disconnect"
+            return message
+
         app = self._app or await self._load()
-        await app(scope, receive, send_guarded)
+        try:
+            await app(scope, receive_noted, send_guarded)
+        except RuntimeError:
+            # A middleware of NiceGUI wants an answer also where nobody waits for one.
+            if not is_gone:
+                raise
 
     async def close(self) -> None:
         """End what the library does beside requests."""

@@ -58,6 +58,14 @@ def _add_page(path: str, title: str) -> None:
 
 
 _CHARTED = frozenset({"migration", "operations"})
+_PARTS = {
+    "market": ("grid",),
+    "chart": ("chart_view", "explain", "picker"),
+    "migration": ("tables",),
+    "operations": ("tables",),
+}
+"""Modules that a page's script imports: they are loaded beside it, and not after it."""
+
 _LIBRARIES = {"chart": (f"vendor/{LIBRARY}", "parts.js")}
 
 
@@ -68,6 +76,8 @@ def _head(name: str) -> str:
     for each in _LIBRARIES.get(name, ()):
         known = f' integrity="sha256-{digest}"' if each.endswith(LIBRARY) else ""
         lines.append(f'<script defer src="/desk/plots/{each}"{known}></script>')
+    modules = ("desk", *_PARTS[name])
+    lines += [f'<link rel="modulepreload" href="/desk/static/{each}.js">' for each in modules]
     lines.append(f'<script type="module" src="/desk/static/{name}.js"></script>')
     return "\n".join(lines)
 

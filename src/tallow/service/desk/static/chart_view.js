@@ -25,8 +25,7 @@ export class ChartView {
     this.take(data);
     const shape = JSON.stringify([data.panes.map((pane) => [pane.isVolume, pane.scale, pane.curves.map((each) => [each.label, each.kind])]), data.isIntraday]);
     if (shape !== this.shape) this.build(shape);
-    this.fill();
-    this.dress();
+    this.dress(true);
     if (range) this.showRange(...range);
     else this.hold(held);
     requestAnimationFrame(() => this.settle());
@@ -169,18 +168,19 @@ export class ChartView {
     this.mark();
   }
 
-  dress() {
+  dress(isOther = false) {
     if (!this.chart) return;
-    const look = isDark() ? "dark" : "light";
+    const look = `${isDark() ? "dark" : "light"} ${this.shape}`;
     const colours = this.colours;
-    if (this.dressed !== `${look} ${this.shape}`) {
-      this.dressed = `${look} ${this.shape}`;
+    const isNew = this.dressed !== look;
+    if (isNew) {
+      this.dressed = look;
       this.chart.applyOptions(layout(colours));
       for (const curve of this.curves.values()) {
         this.drawn.get(curve.label).applyOptions({ color: colours.lines[curve.place % colours.lines.length] });
       }
-      this.fill();
     }
+    if (isNew || isOther) this.fill();
     this.tell(this.shown ?? this.times.length - 1);
   }
 

@@ -6,7 +6,7 @@ import {
 import { Grid } from "./grid.js";
 
 const CHOSEN = "tallow.columns";
-const SHOWN = 4;
+const SHOWN = 4, RESORT = 3000;
 const rows = new Map();
 const sparks = new Map();
 let about, grid, stream, search = "", members = null, opened = new Map();
@@ -46,6 +46,10 @@ function begin() {
   stream = new Stream();
   subscribe();
   beginScreens(words.get("screen"));
+  // Values change: their order follows, but not under a pointer.
+  setInterval(() => {
+    if (grid.sorted.name !== "instrument" && !grid.body.matches(":hover, :focus")) grid.sort();
+  }, RESORT);
 }
 
 function rowOf(name) {
@@ -174,7 +178,8 @@ function subscribe() {
   if (about.timeframes.includes("1d")) {
     const keep = (message, names) => {
       for (const row of rowsOf(message, names)) if (row.candles) opened.set(row.instrument, row.open);
-      grid.touch();
+      if (message.type === "snapshot") grid.sort();
+      else grid.touch();
     };
     stream.subscribe("days", { timeframes: ["1d"], indicators: [] }, { snapshot: keep, rows: keep });
   }

@@ -74,15 +74,17 @@ function note(metrics, feed) {
 function draw() {
   if (!chart || !history.length) return;
   const ink = inks();
+  const isNarrow = chart.getWidth() < 560;
   const names = ["rows / s", "lag, s", "update, ms"];
   const colours = [ink.main, ink.warn, ink.match];
   const axis = { axisLine: { lineStyle: { color: ink.edge } }, axisLabel: { color: ink.quiet, fontSize: 11 }, splitLine: { lineStyle: { color: ink.grid } } };
   chart.setOption({
     animation: false, backgroundColor: "transparent", tooltip: { trigger: "axis" },
-    grid: names.map((_, k) => ({ left: `${k * 33.3 + 4}%`, width: "26%", top: 34, bottom: 26 })),
-    title: names.map((text, k) => ({ text, left: `${k * 33.3 + 3}%`, top: 2, textStyle: { color: ink.quiet, fontSize: 12, fontWeight: 500 } })),
+    grid: names.map((_, k) => (isNarrow ? { left: 44, right: 12, top: `${k * 33.3 + 7}%`, height: "19%" }
+      : { left: `${k * 33.3 + 4}%`, width: "26%", top: 34, bottom: 26 })),
+    title: names.map((text, k) => ({ text, left: isNarrow ? 0 : `${k * 33.3 + 3}%`, top: isNarrow ? `${k * 33.3}%` : 2, textStyle: { color: ink.quiet, fontSize: 12, fontWeight: 500 } })),
     xAxis: names.map((_, k) => ({ ...axis, type: "time", gridIndex: k, splitLine: { show: false }, axisLabel: { ...axis.axisLabel, hideOverlap: true } })),
-    yAxis: names.map((_, k) => ({ ...axis, type: "value", gridIndex: k, splitNumber: 3, min: 0, max: (each) => Math.max(1, Math.ceil(each.max * 1.1)) })),
+    yAxis: names.map((_, k) => ({ ...axis, type: "value", gridIndex: k, splitNumber: 3, min: 0, max: (each) => (each.max > 1 ? null : 1) })),
     series: names.map((name, k) => ({ name, type: "line", xAxisIndex: k, yAxisIndex: k, showSymbol: false, lineStyle: { width: 1.5, color: colours[k] }, itemStyle: { color: colours[k] }, data: history.map((row) => [row[0], row[k + 1]]) })),
   });
 }
