@@ -5,7 +5,10 @@ Method: the application with its pages, asked in this process.
 
 from __future__ import annotations
 
+import re
 import sys
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,8 @@ from tallow.service.desk.state import quantile_of
 from tallow.service.measures import Durations
 from tallow.service.service import Service
 from tests.service.asking import Client
+
+STATIC = Path(str(files("tallow.service.desk"))) / "static"
 
 
 @pytest.fixture
@@ -51,6 +56,19 @@ def test_what_pages_ask_for_is_answered(client: Client, service: Service) -> Non
     state = client.get("/v1/desk/state").json()
     assert state["metrics"]["instruments"] == {"": len(about["instruments"])}
     assert client.get("/v1/desk/chart/UNKNOWN").status_code == 404
+
+
+def test_what_comes_from_the_store_is_text_and_never_a_page_of_its_own() -> None:
+    scripts = {each.name: each.read_text("utf-8") for each in STATIC.glob("*.js")}
+    made = [
+        line.strip()
+        for text in scripts.values()
+        for line in text.replace("=\n", "=").splitlines()
+        if re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(", line)
+    ]
+    assert len(made) == 1
+    assert "${" not in made[0]
+    assert all(len(text.splitlines()) <= 400 for text in scripts.values())
 
 
 def test_quantiles_are_bounds_that_so_many_keep() -> None:

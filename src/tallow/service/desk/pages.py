@@ -37,6 +37,7 @@ def make_pages() -> FastAPI:
         dark=None,
         tailwind=False,
         binding_refresh_interval=None,
+        reconnect_timeout=15.0,
         show_welcome_message=False,
         favicon=_HERE / "static" / "tallow.svg",
     )
@@ -59,10 +60,10 @@ def _add_page(path: str, title: str) -> None:
 
 _CHARTED = frozenset({"migration", "operations"})
 _PARTS = {
-    "market": ("grid",),
-    "chart": ("chart_view", "explain", "picker"),
+    "market": ("cells", "grid", "stream"),
+    "chart": ("chart_live", "chart_view", "explain", "legends", "picker", "stream"),
     "migration": ("tables",),
-    "operations": ("tables",),
+    "operations": ("quarantine", "stream", "tables"),
 }
 """Modules that a page's script imports: they are loaded beside it, and not after it."""
 

@@ -1,7 +1,8 @@
 // Chart: one instrument, its bars and indicators, as they are and as they change.
 
-import { address, ask, made, part, ready, rowsOf, setAddress, Stream, tell, tried, wait } from "./desk.js";
-import { ChartView } from "./chart_view.js";
+import { address, ask, made, part, ready, setAddress, tell, tried, wait } from "./desk.js";
+import { rowsOf, Stream } from "./stream.js";
+import { LiveChart } from "./chart_live.js";
 import { explain } from "./explain.js";
 import { Picker } from "./picker.js";
 
@@ -9,7 +10,12 @@ const DAY = 86_400_000_000;
 const RANGES = { "1D": 1, "5D": 7, "1M": 31, "3M": 92, "1Y": 366, All: 100_000 };
 const USUAL = "ema(9), ema(50), rsi(14)";
 const state = { instrument: "", timeframe: "5m", indicators: USUAL, since: null, until: null };
-let about, view, stream, asked = 0, stale = null, moved = null;
+let about,
+  view,
+  stream,
+  asked = 0,
+  stale = null,
+  moved = null;
 
 function readAddress() {
   const words = address();
@@ -21,22 +27,25 @@ function readAddress() {
   state.until = moment("to");
 }
 
-const momentText = (time) => (time === null ? null : new Date(time / 1000).toISOString().replace(/:\d\d\.\d+Z/, "Z"));
-const writeAddress = () => setAddress({
-  instrument: state.instrument,
-  timeframe: state.timeframe,
-  indicators: state.indicators === USUAL ? null : state.indicators || "none",
-  from: momentText(state.since),
-  to: momentText(state.until),
-});
+const momentText = (time) =>
+  time === null ? null : new Date(time / 1000).toISOString().replace(/:\d\d\.\d+Z/, "Z");
+const writeAddress = () =>
+  setAddress({
+    instrument: state.instrument,
+    timeframe: state.timeframe,
+    indicators: state.indicators === USUAL ? null : state.indicators || "none",
+    from: momentText(state.since),
+    to: momentText(state.until),
+  });
 
-const question = (since, until) => ask(`/v1/desk/chart/${encodeURIComponent(state.instrument)}`, {
-  timeframe: state.timeframe,
-  indicators: state.indicators === "none" ? "" : state.indicators,
-  pixels: Math.max(64, Math.floor((part("chart")?.clientWidth || innerWidth - 28) - 60)),
-  since: since ?? undefined,
-  until: until ?? undefined,
-});
+const question = (since, until) =>
+  ask(`/v1/desk/chart/${encodeURIComponent(state.instrument)}`, {
+    timeframe: state.timeframe,
+    indicators: state.indicators === "none" ? "" : state.indicators,
+    pixels: Math.max(64, Math.floor((part("chart")?.clientWidth || innerWidth - 28) - 60)),
+    since: since ?? undefined,
+    until: until ?? undefined,
+  });
 
 // Ask for what is to be seen; only the last answer counts.
 async function load(first) {
@@ -57,7 +66,8 @@ async function load(first) {
   view.show(data, [state.since, state.until]);
   const failed = Object.values(data.failures);
   if (failed.length) tell(failed.join("; "));
-  part("about").textContent = `${data.zone}; ${(data.earlier + data.bars + data.later).toLocaleString("en-US")} bars in the store`;
+  part("about").textContent =
+    `${data.zone}; ${(data.earlier + data.bars + data.later).toLocaleString("en-US")} bars in the store`;
   document.title = `${about?.symbols[state.instrument] || state.instrument} ${state.timeframe} - Tallow`;
   requestAnimationFrame(() => performance.mark("candles"));
 }
@@ -77,12 +87,14 @@ function onRange(range) {
   moved = setTimeout(() => {
     const { per, earlier, later } = view.data;
     const seen = range.to - range.from;
-    const ideal = Math.ceil(seen * per / view.places);
+    const ideal = Math.ceil((seen * per) / view.places);
     state.since = view.timeAt(range.from);
     state.until = view.isAtEnd ? null : view.timeAt(range.to);
     writeAddress();
     showRanges();
-    const isShort = (range.from < seen * 0.25 && earlier) || (range.to > view.times.length - seen * 0.25 && later);
+    const isShort =
+      (range.from < seen * 0.25 && earlier) ||
+      (range.to > view.times.length - seen * 0.25 && later);
     if (isShort || ideal <= per / 2) follow();
   }, 120);
 }
@@ -117,12 +129,16 @@ function subscribe() {
     const isPartly = view.curves && [...view.curves.keys()].some((each) => !live.has(each));
     if (isStale || message.changed?.length || (isPartly && message.type === "rows")) renew();
   };
-  stream.subscribe("chart", { instruments: [state.instrument], timeframes: [state.timeframe], indicators: [...live] }, {
-    snapshot: take,
-    rows: take,
-    resync: renew,
-    error: ({ detail }) => tell(detail),
-  });
+  stream.subscribe(
+    "chart",
+    { instruments: [state.instrument], timeframes: [state.timeframe], indicators: [...live] },
+    {
+      snapshot: take,
+      rows: take,
+      resync: renew,
+      error: ({ detail }) => tell(detail),
+    },
+  );
 }
 
 async function change(values, keepsRange = false) {
@@ -136,51 +152,81 @@ async function change(values, keepsRange = false) {
 
 function showChosen() {
   part("search").value = about.symbols[state.instrument] || state.instrument;
-  for (const each of part("timeframes").children) each.setAttribute("aria-pressed", each.value === state.timeframe);
+  for (const each of part("timeframes").children)
+    each.setAttribute("aria-pressed", each.value === state.timeframe);
   showRanges();
 }
 
 function showRanges() {
-  for (const each of part("ranges").children) each.setAttribute("aria-pressed", each.value === state.range && state.until === null);
+  for (const each of part("ranges").children)
+    each.setAttribute("aria-pressed", each.value === state.range && state.until === null);
 }
 
 function choose(text) {
   const wanted = text.trim().toLowerCase();
-  const found = about.instruments.find((name) => name.toLowerCase() === wanted || (about.symbols[name] || "").toLowerCase() === wanted)
-    || about.instruments.find((name) => `${name} ${about.symbols[name] || ""}`.toLowerCase().includes(wanted));
-  if (!wanted || !found) return tell(`${text}: no instrument is called so; type a part of a key or a symbol`);
+  const found =
+    about.instruments.find(
+      (name) =>
+        name.toLowerCase() === wanted || (about.symbols[name] || "").toLowerCase() === wanted,
+    ) ||
+    about.instruments.find((name) =>
+      `${name} ${about.symbols[name] || ""}`.toLowerCase().includes(wanted),
+    );
+  if (!wanted || !found)
+    return tell(`${text}: no instrument is called so; type a part of a key or a symbol`);
   return found === state.instrument ? undefined : change({ instrument: found });
 }
 
 function beginTools() {
-  part("instruments").replaceChildren(...about.instruments.slice(0, 2000).map((name) => made("option", { value: about.symbols[name] || name }, name)));
+  part("instruments").replaceChildren(
+    ...about.instruments
+      .slice(0, 2000)
+      .map((name) => made("option", { value: about.symbols[name] || name }, name)),
+  );
   const sizes = [...new Set([...about.timeframes, state.timeframe])];
-  part("timeframes").replaceChildren(...sizes.map((size) => {
-    const button = made("button", { type: "button", className: "chip", value: size }, size);
-    button.onclick = () => change({ timeframe: size });
-    return button;
-  }));
-  part("ranges").replaceChildren(...Object.keys(RANGES).map((name) => {
-    const button = made("button", { type: "button", className: "chip", value: name }, name);
-    button.onclick = () => {
-      state.range = name;
-      if (view.newest) change({ since: view.newest.timestamp - RANGES[name] * DAY, until: null }, true);
-    };
-    return button;
-  }));
+  part("timeframes").replaceChildren(
+    ...sizes.map((size) => {
+      const button = made("button", { type: "button", className: "chip", value: size }, size);
+      button.onclick = () => change({ timeframe: size });
+      return button;
+    }),
+  );
+  part("ranges").replaceChildren(
+    ...Object.keys(RANGES).map((name) => {
+      const button = made("button", { type: "button", className: "chip", value: name }, name);
+      button.onclick = () => {
+        state.range = name;
+        if (view.newest)
+          change({ since: view.newest.timestamp - RANGES[name] * DAY, until: null }, true);
+      };
+      return button;
+    }),
+  );
   part("search").onchange = (event) => choose(event.target.value);
   part("search").onfocus = (event) => event.target.select();
   part("link").onclick = async () => {
     writeAddress();
     await tried(() => navigator.clipboard.writeText(location.href));
     part("link").textContent = "Copied";
-    setTimeout(() => { part("link").textContent = "Copy link"; }, 1500);
+    setTimeout(() => {
+      part("link").textContent = "Copy link";
+    }, 1500);
   };
-  new Picker(part("picker-list"), () => (state.indicators === "none" ? "" : state.indicators), (indicators) => change({ indicators: indicators || "none" }, true));
+  new Picker(
+    part("picker-list"),
+    () => (state.indicators === "none" ? "" : state.indicators),
+    (indicators) => change({ indicators: indicators || "none" }, true),
+  );
 }
 
 function press(event) {
-  if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || !view.chart) return;
+  if (
+    /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) ||
+    event.ctrlKey ||
+    event.metaKey ||
+    !view.chart
+  )
+    return;
   const range = view.range;
   const seen = range.to - range.from;
   const steps = { ArrowLeft: [-0.1, -0.1], ArrowRight: [0.1, 0.1], "+": [0.1, 0], "-": [-0.2, 0] };
@@ -188,7 +234,9 @@ function press(event) {
   if (event.key === "End") view.showRange();
   if (!(event.key in steps)) return;
   const [from, to] = steps[event.key];
-  view.chart.timeScale().setVisibleLogicalRange({ from: range.from + from * seen, to: range.to + to * seen });
+  view.chart
+    .timeScale()
+    .setVisibleLogicalRange({ from: range.from + from * seen, to: range.to + to * seen });
   event.preventDefault();
 }
 
@@ -199,7 +247,7 @@ first?.catch(() => {});
 const told = ask("/v1/desk/about");
 told.catch(() => {});
 await ready("chart");
-view = new ChartView(part("chart"), part("values"), {
+view = new LiveChart(part("chart"), part("values"), {
   onRange,
   onPick: (column, time) => explain(state, column, time),
 });
@@ -217,7 +265,8 @@ if (about) {
   if (view.source) subscribe();
   if (!about.instruments.length) {
     part("empty").hidden = false;
-    part("empty").textContent = "No instrument yet. Feed the service candles: tallow serve --feed, or POST /v1/candles.";
+    part("empty").textContent =
+      "No instrument yet. Feed the service candles: tallow serve --feed, or POST /v1/candles.";
   }
 }
 window.tallow = { view, state, stream };

@@ -1,4 +1,4 @@
-// What all pages share: who asks, questions to the service, its stream, the look, small texts.
+// What all pages share: who asks, questions to the service, the look, small texts.
 
 export const part = (name, under = document) => under.querySelector(`[data-part="${name}"]`);
 
@@ -13,12 +13,13 @@ export const made = (tag, options = {}, ...children) => {
 };
 
 // The frame is made by scripts, too: wait for a part of it.
-export const ready = (name) => new Promise((resolve) => {
-  const look = () => part(name) && (watcher.disconnect(), resolve(part(name)));
-  const watcher = new MutationObserver(look);
-  watcher.observe(document.documentElement, { childList: true, subtree: true });
-  look();
-});
+export const ready = (name) =>
+  new Promise((resolve) => {
+    const look = () => part(name) && (watcher.disconnect(), resolve(part(name)));
+    const watcher = new MutationObserver(look);
+    watcher.observe(document.documentElement, { childList: true, subtree: true });
+    look();
+  });
 
 export const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -45,7 +46,7 @@ const keyOfAnotherTab = async () => {
 let signing = null;
 export const signIn = () => (signing ??= askForKey().finally(() => (signing = null)));
 const askForKey = async () => {
-  if (!key() && await keyOfAnotherTab()) return;
+  if (!key() && (await keyOfAnotherTab())) return;
   const dialog = await ready("sign-in");
   const problem = part("sign-in-problem", dialog);
   const input = part("sign-in-key", dialog);
@@ -83,11 +84,15 @@ export const signOut = () => {
   tabs.postMessage("signed out");
   location.reload();
 };
-const showKey = () => { part("sign-out").hidden = !key(); };
+const showKey = () => {
+  part("sign-out").hidden = !key();
+};
 
 // Questions
 
 const problemText = async (answer) => {
+  if (answer.status === 401)
+    return "This key is not known, or no longer good. Paste it as it was printed.";
   try {
     return (await answer.clone().json()).detail;
   } catch {
@@ -134,141 +139,50 @@ export const ask = async (path, query = {}, options = {}) => {
   }
 };
 
-export const post = (path, body, headers = {}) => ask(path, {}, {
-  method: "POST",
-  body: JSON.stringify(body),
-  headers: { "Content-Type": "application/json", ...headers },
-});
-
-// The stream: subscriptions that outlive a connection.
-
-export class Stream {
-  constructor() {
-    this.wanted = new Map();
-    this.delay = 500;
-    this.connect();
-    // A phone that wakes up does not wait for the next try.
-    addEventListener("online", () => this.retry?.());
-    document.addEventListener("visibilitychange", () => !document.hidden && this.retry?.());
-  }
-
-  // `asked` is a subscription without type and id; `on` has a function by kind of message.
-  subscribe(id, asked, on) {
-    this.drop(id);
-    this.wanted.set(id, { asked, on });
-    this.send({ type: "subscribe", id, ...asked });
-  }
-
-  drop(id) {
-    if (this.wanted.delete(id)) this.send({ type: "unsubscribe", id });
-  }
-
-  send(message) {
-    if (this.socket?.readyState === WebSocket.OPEN && this.isWelcome) {
-      this.socket.send(JSON.stringify(message));
-    }
-  }
-
-  async connect() {
-    this.retry = null;
-    showConnection("connecting");
-    try {
-      const names = ["tallow.v1"];
-      if (key()) names.push(`ticket.${(await post("/v1/tickets", {})).ticket}`);
-      const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-      this.socket = new WebSocket(`${scheme}//${location.host}/v1/stream`, names);
-    } catch {
-      this.lost();
-      return;
-    }
-    this.isWelcome = false;
-    this.socket.onmessage = ({ data }) => this.take(JSON.parse(data));
-    this.socket.onclose = () => this.lost();
-  }
-
-  lost() {
-    this.socket = null;
-    showConnection("lost");
-    const timer = setTimeout(() => this.retry?.(), this.delay);
-    this.delay = Math.min(this.delay * 2, 10_000);
-    this.retry = () => {
-      clearTimeout(timer);
-      this.connect();
-    };
-  }
-
-  take(message) {
-    if (message.type === "welcome") {
-      this.isWelcome = true;
-      this.delay = 500;
-      this.stream = message.stream;
-      showConnection("live");
-      for (const [id, { asked, on, seq, stream }] of this.wanted) {
-        const held = seq === undefined ? {} : { stream, seq };
-        this.send({ type: "subscribe", id, ...asked, ...held });
-        on.connected?.();
-      }
-      this.onWelcome?.(message);
-      return;
-    }
-    if (message.type === "heartbeat") {
-      for (const each of this.wanted.values()) {
-        if (each.stream === this.stream) each.seq = message.seq;
-      }
-      return;
-    }
-    const found = this.wanted.get(message.id);
-    if (!found) return;
-    if (message.type === "subscribed") found.columns = message.columns;
-    found.on[message.type]?.(message, found.columns);
-    if (message.seq !== undefined && !message.more && message.type !== "subscribed") {
-      found.seq = message.seq;
-      found.stream = this.stream;
-    }
-  }
-}
-
-const CONNECTIONS = {
-  live: "Live",
-  connecting: "Connecting",
-  lost: "Connection lost; trying again",
-};
-const showConnection = async (state) => {
-  const shown = await ready("connection");
-  shown.hidden = false;
-  shown.dataset.state = state;
-  part("connection-text", shown).textContent = CONNECTIONS[state];
-};
-
-// Rows of the stream as objects.
-export const rowsOf = (message, columns) => message.rows.map((row) => {
-  const found = {};
-  for (let k = 0; k < columns.length; k++) found[columns[k]] = row[k];
-  return found;
-});
+export const post = (path, body, headers = {}) =>
+  ask(
+    path,
+    {},
+    {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "Content-Type": "application/json", ...headers },
+    },
+  );
 
 // Look: as the system has it, until somebody chooses.
 
 const LOOK = "tallow.look";
 export const isDark = () => document.body.classList.contains("body--dark");
 const setLook = (look) => window.Quasar?.Dark.set(look === "auto" ? "auto" : look === "dark");
-export const onLook = (paint) => new MutationObserver(paint).observe(
-  document.body, { attributes: true, attributeFilter: ["class"] });
+export const onLook = (paint) =>
+  new MutationObserver(paint).observe(document.body, {
+    attributes: true,
+    attributeFilter: ["class"],
+  });
 
 // Small texts
 
 export const short = (value) => {
   const size = Math.abs(value);
-  const [by, unit] = size >= 1e9 ? [1e9, "B"] : size >= 1e6 ? [1e6, "M"] : size >= 1e4 ? [1e3, "K"] : [1, ""];
+  const [by, unit] =
+    size >= 1e9 ? [1e9, "B"] : size >= 1e6 ? [1e6, "M"] : size >= 1e4 ? [1e3, "K"] : [1, ""];
   return (value / by).toLocaleString("en-US", { maximumFractionDigits: unit ? 2 : 0 }) + unit;
 };
-export const number = (value, decimals = 2) => (
-  value === null || value === undefined ? "\u2013"
+export const number = (value, decimals = 2) =>
+  value === null || value === undefined
+    ? "\u2013"
     : typeof value === "number"
-      ? value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
-      : String(value));
-export const clockText = (microseconds, zone, options = { dateStyle: "medium", timeStyle: "short" }) =>
-  new Date(microseconds / 1000).toLocaleString("en-GB", { timeZone: zone, ...options });
+      ? value.toLocaleString("en-US", {
+          minimumFractionDigits: decimals,
+          maximumFractionDigits: decimals,
+        })
+      : String(value);
+export const clockText = (
+  microseconds,
+  zone,
+  options = { dateStyle: "medium", timeStyle: "short" },
+) => new Date(microseconds / 1000).toLocaleString("en-GB", { timeZone: zone, ...options });
 
 export const tell = (text, kind = "problem") => {
   const box = part("told");

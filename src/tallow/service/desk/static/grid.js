@@ -26,14 +26,26 @@ export class Grid {
 
   setColumns(columns) {
     this.columns = columns;
-    this.box.style.setProperty("--columns", columns.map((each) => each.width || "minmax(84px, 1fr)").join(" "));
-    this.head.replaceChildren(...columns.map((column) => {
-      const cell = made("button", {
-        type: "button", role: "columnheader", className: column.kind || "", title: column.about || column.title,
-      }, column.title);
-      cell.onclick = () => this.sortBy(column.name);
-      return cell;
-    }));
+    this.box.style.setProperty(
+      "--columns",
+      columns.map((each) => each.width || "minmax(84px, 1fr)").join(" "),
+    );
+    this.head.replaceChildren(
+      ...columns.map((column) => {
+        const cell = made(
+          "button",
+          {
+            type: "button",
+            role: "columnheader",
+            className: column.kind || "",
+            title: column.about || column.title,
+          },
+          column.title,
+        );
+        cell.onclick = () => this.sortBy(column.name);
+        return cell;
+      }),
+    );
     for (const line of this.lines.values()) line.remove();
     this.lines.clear();
     this.showSort();
@@ -48,7 +60,10 @@ export class Grid {
 
   sortBy(name, down) {
     const isSame = this.sorted?.name === name;
-    this.sorted = { name, down: down ?? (isSame ? !this.sorted.down : name !== this.columns[0].name) };
+    this.sorted = {
+      name,
+      down: down ?? (isSame ? !this.sorted.down : name !== this.columns[0].name),
+    };
     this.onSort?.(this.sorted);
     this.showSort();
     this.sort();
@@ -57,7 +72,10 @@ export class Grid {
   showSort() {
     this.columns.forEach((column, k) => {
       const is = this.sorted?.name === column.name;
-      this.head.children[k].setAttribute("aria-sort", is ? (this.sorted.down ? "descending" : "ascending") : "none");
+      this.head.children[k].setAttribute(
+        "aria-sort",
+        is ? (this.sorted.down ? "descending" : "ascending") : "none",
+      );
     });
   }
 
@@ -70,8 +88,17 @@ export class Grid {
       const isKnown = (each) => each !== null && each !== undefined && each !== "";
       const keyed = this.order.map((row) => [value(row), row]);
       // What is not known is last, both ways.
-      keyed.sort(([a], [b]) => (!isKnown(a) ? (isKnown(b) ? 1 : 0) : !isKnown(b) ? -1
-        : typeof a === "number" ? sign * (a - b) : sign * String(a).localeCompare(String(b))));
+      keyed.sort(([a], [b]) =>
+        !isKnown(a)
+          ? isKnown(b)
+            ? 1
+            : 0
+          : !isKnown(b)
+            ? -1
+            : typeof a === "number"
+              ? sign * (a - b)
+              : sign * String(a).localeCompare(String(b)),
+      );
       this.order = keyed.map(([, row]) => row);
     }
     this.sheet.style.height = `${this.order.length * this.height}px`;
@@ -99,7 +126,7 @@ export class Grid {
     const kept = new Map();
     const free = [];
     const wanted = new Set(seen);
-    for (const [row, line] of this.lines) (wanted.has(row) ? kept.set(row, line) : free.push(line));
+    for (const [row, line] of this.lines) wanted.has(row) ? kept.set(row, line) : free.push(line);
     this.lines = kept;
     seen.forEach((row, k) => {
       let line = kept.get(row);
@@ -115,7 +142,8 @@ export class Grid {
 
   line() {
     const line = made("div", { className: "grid-row", role: "row" });
-    for (const column of this.columns) line.append(made("span", { role: "gridcell", className: column.kind || "" }));
+    for (const column of this.columns)
+      line.append(made("span", { role: "gridcell", className: column.kind || "" }));
     this.sheet.append(line);
     return line;
   }
@@ -147,7 +175,14 @@ export class Grid {
 
   press(event) {
     const page = Math.floor(this.body.clientHeight / this.height) - 1;
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const steps = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (event.key in steps) this.choose(this.chosen + steps[event.key], false);
     else if (event.key === "Enter") this.choose(this.chosen, true);
     else return;

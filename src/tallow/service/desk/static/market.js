@@ -1,22 +1,44 @@
 // Market: who there is, what they are worth now, and who meets a condition.
 
 import {
-  address, ask, clockText, made, number, part, ready, rowsOf, setAddress, short, Stream, tell, tried,
+  address,
+  ask,
+  clockText,
+  made,
+  number,
+  part,
+  ready,
+  setAddress,
+  short,
+  tell,
+  tried,
 } from "./desk.js";
+import { rowsOf, Stream } from "./stream.js";
+import { paintDay, paintLast, paintName, paintSpark } from "./cells.js";
 import { Grid } from "./grid.js";
 
 const CHOSEN = "tallow.columns";
-const SHOWN = 4, RESORT = 3000;
+const SHOWN = 4,
+  RESORT = 3000;
 const rows = new Map();
 const sparks = new Map();
-let about, grid, stream, search = "", members = null, opened = new Map();
+let about,
+  grid,
+  stream,
+  search = "",
+  members = null,
+  opened = new Map();
 
 function begin() {
   const words = address();
   const timeframe = part("timeframe");
-  timeframe.replaceChildren(...about.timeframes.map((each) => made("option", { value: each }, each)));
+  timeframe.replaceChildren(
+    ...about.timeframes.map((each) => made("option", { value: each }, each)),
+  );
   const usual = about.timeframes.includes("5m") ? "5m" : about.timeframes[0];
-  timeframe.value = about.timeframes.includes(words.get("timeframe")) ? words.get("timeframe") : usual;
+  timeframe.value = about.timeframes.includes(words.get("timeframe"))
+    ? words.get("timeframe")
+    : usual;
   for (const name of about.instruments) rowOf(name);
   grid = new Grid(part("grid"), columns(), { open, describe: "Instruments" });
   grid.onDraw = wantSparks;
@@ -36,7 +58,8 @@ function begin() {
   timeframe.onchange = () => {
     setAddress({ timeframe: timeframe.value });
     sparks.clear();
-    for (const row of rows.values()) rows.set(row.instrument, { instrument: row.instrument, symbol: row.symbol });
+    for (const row of rows.values())
+      rows.set(row.instrument, { instrument: row.instrument, symbol: row.symbol });
     subscribe();
     filter();
     if (part("screen").value) screen(part("screen").value);
@@ -54,7 +77,7 @@ function begin() {
 
 function rowOf(name) {
   let row = rows.get(name);
-  if (!row) rows.set(name, row = { instrument: name, symbol: about.symbols[name] || "" });
+  if (!row) rows.set(name, (row = { instrument: name, symbol: about.symbols[name] || "" }));
   return row;
 }
 
@@ -71,81 +94,66 @@ function columns() {
     return first && row.close != null ? (row.close / first - 1) * 100 : null;
   };
   return [
-    { name: "instrument", title: "Instrument", kind: "name", width: "minmax(150px, 1.6fr)", text: (row) => row.symbol || row.instrument, paint: paintName },
+    {
+      name: "instrument",
+      title: "Instrument",
+      kind: "name",
+      width: "minmax(150px, 1.6fr)",
+      text: (row) => row.symbol || row.instrument,
+      paint: paintName,
+    },
     { name: "close", title: "Last", kind: "number", value: (row) => row.close, paint: paintLast },
-    { name: "day", title: "Day %", kind: "number", about: "Since the day's open", value: day, paint: (cell, row) => paintDay(cell, day(row)) },
-    { name: "spark", title: "Last bars", kind: "spark", width: "112px", text: () => "", paint: paintSpark },
-    { name: "volume", title: "Volume", kind: "number", value: (row) => row.volume, text: (row) => (row.volume == null ? "\u2013" : short(row.volume)) },
+    {
+      name: "day",
+      title: "Day %",
+      kind: "number",
+      about: "Since the day's open",
+      value: day,
+      paint: (cell, row) => paintDay(cell, day(row)),
+    },
+    {
+      name: "spark",
+      title: "Last bars",
+      kind: "spark",
+      width: "112px",
+      text: () => "",
+      paint: (cell, row) => paintSpark(cell, row, sparks.get(row.instrument)),
+    },
+    {
+      name: "volume",
+      title: "Volume",
+      kind: "number",
+      value: (row) => row.volume,
+      text: (row) => (row.volume == null ? "\u2013" : short(row.volume)),
+    },
     ...chosenColumns().map((name) => ({
-      name, title: name, kind: "number", value: (row) => row[name], text: (row) => number(row[name]),
+      name,
+      title: name,
+      kind: "number",
+      value: (row) => row[name],
+      text: (row) => number(row[name]),
     })),
   ];
 }
 
 function showColumns() {
   const chosen = new Set(chosenColumns());
-  part("columns").replaceChildren(...about.columns.map((name) => {
-    const box = made("input", { type: "checkbox", checked: chosen.has(name) });
-    box.onchange = () => {
-      if (box.checked) chosen.add(name);
-      else chosen.delete(name);
-      localStorage.setItem(CHOSEN, JSON.stringify(about.columns.filter((each) => chosen.has(each))));
-      grid.setColumns(columns());
-      subscribe();
-    };
-    return made("label", {}, box, name);
-  }));
-}
-
-function paintName(cell, row) {
-  if (cell.dataset.of === row.instrument) return;
-  cell.dataset.of = row.instrument;
-  // Of NSE_EQ|INE002A01018 the end tells one from another.
-  const cut = row.instrument.lastIndexOf("|");
-  const text = row.symbol || row.instrument.slice(cut + 1);
-  const rest = row.symbol ? row.instrument : row.instrument.slice(0, Math.max(cut, 0));
-  cell.replaceChildren(made("b", {}, text), made("small", {}, rest));
-  cell.title = row.instrument;
-}
-
-function paintLast(cell, row) {
-  const text = number(row.close);
-  if (cell.firstChild?.data === text && cell.dataset.of === row.instrument) return;
-  const before = cell.dataset.of === row.instrument ? Number(cell.dataset.value) : NaN;
-  cell.textContent = text;
-  cell.dataset.of = row.instrument;
-  cell.dataset.value = row.close ?? "";
-  cell.classList.remove("rose", "fell");
-  if (row.close > before || row.close < before) {
-    void cell.offsetWidth;
-    cell.classList.add(row.close > before ? "rose" : "fell");
-  }
-}
-
-function paintDay(cell, value) {
-  const text = value === null ? "\u2013" : `${value > 0 ? "+" : ""}${number(value)}`;
-  if (cell.firstChild?.data !== text) cell.textContent = text;
-  cell.classList.toggle("up", value > 0);
-  cell.classList.toggle("down", value < 0);
-}
-
-function paintSpark(cell, row) {
-  const closes = sparks.get(row.instrument);
-  if (!Array.isArray(closes) || closes.length < 2) {
-    if (cell.firstChild) cell.replaceChildren();
-    return;
-  }
-  const values = row.close == null ? closes : [...closes.slice(0, -1), row.close];
-  const low = Math.min(...values), high = Math.max(...values);
-  const place = (value, k) =>
-    `${(k / (values.length - 1) * 100).toFixed(1)},${(22 - (high > low ? (value - low) / (high - low) : 0.5) * 20).toFixed(1)}`;
-  const points = values.map(place).join(" ");
-  if (!cell.firstChild) {
-    cell.innerHTML = '<svg viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true"><polyline/></svg>';
-  }
-  const line = cell.firstChild.firstChild;
-  if (line.getAttribute("points") !== points) line.setAttribute("points", points);
-  cell.classList.toggle("down", values.at(-1) < values[0]);
+  part("columns").replaceChildren(
+    ...about.columns.map((name) => {
+      const box = made("input", { type: "checkbox", checked: chosen.has(name) });
+      box.onchange = () => {
+        if (box.checked) chosen.add(name);
+        else chosen.delete(name);
+        localStorage.setItem(
+          CHOSEN,
+          JSON.stringify(about.columns.filter((each) => chosen.has(each))),
+        );
+        grid.setColumns(columns());
+        subscribe();
+      };
+      return made("label", {}, box, name);
+    }),
+  );
 }
 
 // Small lines are asked for as they come into sight, and again as bars close.
@@ -155,7 +163,10 @@ function wantSparks(seen) {
   const missing = seen.filter((row) => !sparks.has(row.instrument)).map((row) => row.instrument);
   if (!missing.length || sparkTimer) return;
   sparkTimer = setTimeout(async () => {
-    const names = grid.seen.map((row) => row.instrument).filter((name) => !sparks.has(name)).slice(0, 64);
+    const names = grid.seen
+      .map((row) => row.instrument)
+      .filter((name) => !sparks.has(name))
+      .slice(0, 64);
     for (const name of names) sparks.set(name, []);
     const query = { timeframe: part("timeframe").value, instrument: names };
     const found = names.length ? await tried(() => ask("/v1/desk/sparks", query)) : {};
@@ -169,24 +180,34 @@ function wantSparks(seen) {
 
 function subscribe() {
   const timeframe = part("timeframe").value;
-  stream.subscribe("market", { timeframes: [timeframe], indicators: chosenColumns() }, {
-    snapshot: take,
-    rows: take,
-    resync: () => tell(""),
-    error: ({ detail }) => tell(detail),
-  });
+  stream.subscribe(
+    "market",
+    { timeframes: [timeframe], indicators: chosenColumns() },
+    {
+      snapshot: take,
+      rows: take,
+      resync: () => tell(""),
+      error: ({ detail }) => tell(detail),
+    },
+  );
   if (about.timeframes.includes("1d")) {
     const keep = (message, names) => {
-      for (const row of rowsOf(message, names)) if (row.candles) opened.set(row.instrument, row.open);
+      for (const row of rowsOf(message, names))
+        if (row.candles) opened.set(row.instrument, row.open);
       if (message.type === "snapshot") grid.sort();
       else grid.touch();
     };
-    stream.subscribe("days", { timeframes: ["1d"], indicators: [] }, { snapshot: keep, rows: keep });
+    stream.subscribe(
+      "days",
+      { timeframes: ["1d"], indicators: [] },
+      { snapshot: keep, rows: keep },
+    );
   }
 }
 
 function take(message, names) {
-  let isNew = false, newest = 0;
+  let isNew = false,
+    newest = 0;
   for (const row of rowsOf(message, names)) {
     isNew ||= !rows.has(row.instrument);
     const held = rowOf(row.instrument);
@@ -198,7 +219,8 @@ function take(message, names) {
     Object.assign(held, row);
     newest = Math.max(newest, row.timestamp);
   }
-  if (newest) part("moment").textContent = `Newest bar ${clockText(newest, about.zone)} (${about.zone})`;
+  if (newest)
+    part("moment").textContent = `Newest bar ${clockText(newest, about.zone)} (${about.zone})`;
   if (isNew) filter();
   else if (message.type === "snapshot" && !message.more) grid.sort();
   else grid.touch();
@@ -215,16 +237,22 @@ function filter() {
     shown.push(row);
   }
   grid.setRows(shown);
-  part("count").textContent = `${shown.length.toLocaleString("en-US")} of ${rows.size.toLocaleString("en-US")} instruments`;
+  part("count").textContent =
+    `${shown.length.toLocaleString("en-US")} of ${rows.size.toLocaleString("en-US")} instruments`;
   const empty = part("empty");
   empty.hidden = shown.length > 0;
-  empty.textContent = !rows.size ? "No instrument yet. Feed the service candles: tallow serve --feed, or POST /v1/candles."
-    : members && !wanted ? "No instrument meets this screen now."
+  empty.textContent = !rows.size
+    ? "No instrument yet. Feed the service candles: tallow serve --feed, or POST /v1/candles."
+    : members && !wanted
+      ? "No instrument meets this screen now."
       : "Nothing is called so. Search for a part of a key or a symbol.";
 }
 
 function open(row) {
-  const words = new URLSearchParams({ instrument: row.instrument, timeframe: part("timeframe").value });
+  const words = new URLSearchParams({
+    instrument: row.instrument,
+    timeframe: part("timeframe").value,
+  });
   location.href = `/desk/chart?${words}`;
 }
 
@@ -255,7 +283,8 @@ function clear() {
   part("screen").value = "";
   part("screened").hidden = true;
   part("clear").hidden = true;
-  for (const each of document.querySelectorAll(".chip[aria-pressed]")) each.removeAttribute("aria-pressed");
+  for (const each of document.querySelectorAll(".chip[aria-pressed]"))
+    each.removeAttribute("aria-pressed");
   setAddress({ screen: null });
   tell("");
   filter();
@@ -268,8 +297,12 @@ function showMembers(names, note, unknown = []) {
   told.hidden = false;
   told.replaceChildren(note);
   if (unknown.length) {
-    const list = unknown.map((row) => made("li", {}, made("b", {}, row.instrument), ` ${row.why || row.reason || ""}`));
-    told.append(made("details", {}, made("summary", {}, "Who is unknown, and why"), made("ul", {}, ...list)));
+    const list = unknown.map((row) =>
+      made("li", {}, made("b", {}, row.instrument), ` ${row.why || row.reason || ""}`),
+    );
+    told.append(
+      made("details", {}, made("summary", {}, "Who is unknown, and why"), made("ul", {}, ...list)),
+    );
   }
   filter();
 }
@@ -279,20 +312,34 @@ async function screen(condition) {
   clear();
   part("screen").value = condition;
   setAddress({ screen: condition });
-  const found = await tried(() => ask("/v1/screens", { condition, timeframe: part("timeframe").value, limit: 50000 }));
+  const found = await tried(() =>
+    ask("/v1/screens", { condition, timeframe: part("timeframe").value, limit: 50000 }),
+  );
   if (!found) return;
   const { matched = found.rows.length, unknown = 0 } = found.counts;
-  const why = Object.entries(found.why_unknown || {}).map(([reason, count]) => `${reason}: ${count}`).join("; ");
+  const why = Object.entries(found.why_unknown || {})
+    .map(([reason, count]) => `${reason}: ${count}`)
+    .join("; ");
   const note = `${matched} match${unknown ? `, ${unknown} unknown (${why})` : ""}, by the bars that have closed.`;
-  showMembers(found.rows.map((row) => row.instrument), note, found.unknown);
+  showMembers(
+    found.rows.map((row) => row.instrument),
+    note,
+    found.unknown,
+  );
 }
 
 async function squeezes() {
   clear();
-  const found = await tried(() => ask("/v1/squeezes", { timeframe: part("timeframe").value, limit: 50000 }));
+  const found = await tried(() =>
+    ask("/v1/squeezes", { timeframe: part("timeframe").value, limit: 50000 }),
+  );
   if (!found) return;
   const names = found.rows.map((row) => row.instrument);
-  showMembers(names, `${names.length} in a squeeze: Bollinger bands near their lowest width.`, found.unknown);
+  showMembers(
+    names,
+    `${names.length} in a squeeze: Bollinger bands near their lowest width.`,
+    found.unknown,
+  );
 }
 
 function saved(name, chip) {
@@ -301,19 +348,23 @@ function saved(name, chip) {
   const held = new Set();
   const show = () => showMembers(held, `${held.size} in the screen ${name}, live.`);
   const timeframe = part("timeframe").value;
-  stream.subscribe("screen", { screen: name, timeframe }, {
-    snapshot: (message) => {
-      held.clear();
-      for (const each of message.members) held.add(each);
-      show();
+  stream.subscribe(
+    "screen",
+    { screen: name, timeframe },
+    {
+      snapshot: (message) => {
+        held.clear();
+        for (const each of message.members) held.add(each);
+        show();
+      },
+      members: ({ entered, left }) => {
+        for (const each of entered) held.add(each);
+        for (const each of left) held.delete(each);
+        show();
+      },
+      error: ({ detail }) => tell(detail),
     },
-    members: ({ entered, left }) => {
-      for (const each of entered) held.add(each);
-      for (const each of left) held.delete(each);
-      show();
-    },
-    error: ({ detail }) => tell(detail),
-  });
+  );
 }
 
 await ready("grid");

@@ -3,7 +3,8 @@
 import { ask, clockText, made, onLook, part, post, ready, tell, tried, wait } from "./desk.js";
 import { chartOf, facts, inks, table } from "./tables.js";
 
-const EVERY = 5000, HOURS = 24;
+const EVERY = 5000,
+  HOURS = 24;
 const DONE = {
   start: ["Start", "The candidate's stages begin with the first one."],
   advance: ["Advance", "The rollout goes to its next stage now, whatever its gates say."],
@@ -11,11 +12,27 @@ const DONE = {
   resume: ["Resume", "The rollout goes on from where it was paused."],
   revert: ["Revert", "The candidate is turned off for everybody, at once."],
 };
-const MAY = { new: ["start"], running: ["advance", "pause", "revert"], paused: ["resume", "revert"], reverted: ["start"], done: ["revert"] };
-let about, chart, causes = {};
+const MAY = {
+  new: ["start"],
+  running: ["advance", "pause", "revert"],
+  paused: ["resume", "revert"],
+  reverted: ["start"],
+  done: ["revert"],
+};
+let about,
+  chart,
+  causes = {};
 
-const clock = (text) => (text ? clockText(Date.parse(text) * 1000, about.zone, { dateStyle: "medium", timeStyle: "medium" }) : "\u2013");
-const settingText = (setting) => (typeof setting === "string" ? setting : Object.entries(setting || {}).map(([name, value]) => `${name} ${value}`).join(", "));
+const clock = (text) =>
+  text
+    ? clockText(Date.parse(text) * 1000, about.zone, { dateStyle: "medium", timeStyle: "medium" })
+    : "\u2013";
+const settingText = (setting) =>
+  typeof setting === "string"
+    ? setting
+    : Object.entries(setting || {})
+        .map(([name, value]) => `${name} ${value}`)
+        .join(", ");
 
 async function look() {
   const found = await tried(() => ask("/v1/rollout"));
@@ -28,35 +45,77 @@ async function look() {
   actions(found);
   stages(found);
   const stage = found.stages.find((each) => each.name === found.stage);
-  part("gates").replaceChildren(table([
-    ["gate", "", (gate) => gate.name], ["passes below", "number", (gate) => gate.pass_below], ["fails above", "number", (gate) => gate.fail_above],
-  ], stage?.gates || [], "This stage has no gates."));
-  part("analyses").replaceChildren(table([
-    ["when", "", (each) => clock(each.at)], ["verdict", "", (each) => each.facts?.verdict ?? each.verdict], ["why", "", (each) => each.facts?.reason ?? each.reason],
-  ], [...found.analyses].reverse().slice(0, 20), "None yet: tallow rollout run makes one at each interval's end."));
-  part("log").replaceChildren(table([
-    ["when", "", (each) => clock(each.at)], ["what", "", (each) => each.what], ["who", "", (each) => each.who ?? each.by ?? each.actor], ["why", "", (each) => each.reason ?? each.facts?.reason],
-  ], [...found.log].reverse().slice(0, 50), "Nothing was done yet."));
+  part("gates").replaceChildren(
+    table(
+      [
+        ["gate", "", (gate) => gate.name],
+        ["passes below", "number", (gate) => gate.pass_below],
+        ["fails above", "number", (gate) => gate.fail_above],
+      ],
+      stage?.gates || [],
+      "This stage has no gates.",
+    ),
+  );
+  part("analyses").replaceChildren(
+    table(
+      [
+        ["when", "", (each) => clock(each.at)],
+        ["verdict", "", (each) => each.facts?.verdict ?? each.verdict],
+        ["why", "", (each) => each.facts?.reason ?? each.reason],
+      ],
+      [...found.analyses].reverse().slice(0, 20),
+      "None yet: tallow rollout run makes one at each interval's end.",
+    ),
+  );
+  part("log").replaceChildren(
+    table(
+      [
+        ["when", "", (each) => clock(each.at)],
+        ["what", "", (each) => each.what],
+        ["who", "", (each) => each.who ?? each.by ?? each.actor],
+        ["why", "", (each) => each.reason ?? each.facts?.reason],
+      ],
+      [...found.log].reverse().slice(0, 50),
+      "Nothing was done yet.",
+    ),
+  );
   await evidence();
 }
 
 function actions(found) {
   const may = MAY[found.phase] || Object.keys(DONE);
-  const buttons = Object.entries(DONE).filter(([name]) => may.includes(name)).map(([name, [title]]) => {
-    const button = made("button", { type: "button", className: name === "revert" ? "danger" : name === "advance" ? "main" : "", onclick: () => confirm(name) }, title);
-    button.dataset.act = name;
-    return button;
-  });
+  const buttons = Object.entries(DONE)
+    .filter(([name]) => may.includes(name))
+    .map(([name, [title]]) => {
+      const button = made(
+        "button",
+        {
+          type: "button",
+          className: name === "revert" ? "danger" : name === "advance" ? "main" : "",
+          onclick: () => confirm(name),
+        },
+        title,
+      );
+      button.dataset.act = name;
+      return button;
+    });
   part("actions").replaceChildren(...buttons);
 }
 
 function stages(found) {
   const place = found.stages.findIndex((each) => each.name === found.stage);
-  part("stages").replaceChildren(...found.stages.map((stage, k) => {
-    const item = made("li", { className: k < place ? "past" : "" }, made("b", {}, stage.name), made("small", {}, settingText(stage.setting)));
-    if (k === place) item.setAttribute("aria-current", "step");
-    return item;
-  }));
+  part("stages").replaceChildren(
+    ...found.stages.map((stage, k) => {
+      const item = made(
+        "li",
+        { className: k < place ? "past" : "" },
+        made("b", {}, stage.name),
+        made("small", {}, settingText(stage.setting)),
+      );
+      if (k === place) item.setAttribute("aria-current", "step");
+      return item;
+    }),
+  );
 }
 
 async function evidence() {
@@ -64,17 +123,50 @@ async function evidence() {
   if (!found) return;
   const { totals } = found;
   const count = (name) => totals[name].toLocaleString("en-US");
-  part("totals").replaceChildren(...(totals ? facts([
-    ["calls", `${count("calls")}, of which the candidate answered ${count("served")}`], ["errors", count("errors")], ["compared", count("compared")], ["equal", count("equal")],
-    ["explained", count("explained")], ["unexplained", count("unexplained")], ["flips", `${count("flips")} decisions that would be others`],
-    ["p99", `${totals.control_p99_ms ?? "\u2013"} ms before, ${totals.candidate_p99_ms ?? "\u2013"} ms after`],
-    ["dropped", Object.entries(found.dropped).map(([name, number]) => `${name} ${number}`).join(", ") || "nothing"],
-  ]) : [made("p", { className: "quiet" }, "Nothing was compared yet. The application that asks both engines writes what it sees; docs/http.md says how.")]));
-  part("worst").replaceChildren(table([
-    ["when", "", (call) => clock(call.at)], ["key", "", (call) => call.key], ["served by", "", (call) => call.served],
-    ["compared", "number", (call) => call.judgement?.compared], ["unexplained", "number", (call) => call.judgement?.unexplained],
-    ["flips", "number", (call) => call.judgement?.flips], ["error", "", (call) => call.error],
-  ], found.worst, "No call differed."));
+  part("totals").replaceChildren(
+    ...(totals
+      ? facts([
+          ["calls", `${count("calls")}, of which the candidate answered ${count("served")}`],
+          ["errors", count("errors")],
+          ["compared", count("compared")],
+          ["equal", count("equal")],
+          ["explained", count("explained")],
+          ["unexplained", count("unexplained")],
+          ["flips", `${count("flips")} decisions that would be others`],
+          [
+            "p99",
+            `${totals.control_p99_ms ?? "\u2013"} ms before, ${totals.candidate_p99_ms ?? "\u2013"} ms after`,
+          ],
+          [
+            "dropped",
+            Object.entries(found.dropped)
+              .map(([name, number]) => `${name} ${number}`)
+              .join(", ") || "nothing",
+          ],
+        ])
+      : [
+          made(
+            "p",
+            { className: "quiet" },
+            "Nothing was compared yet. The application that asks both engines writes what it sees; docs/http.md says how.",
+          ),
+        ]),
+  );
+  part("worst").replaceChildren(
+    table(
+      [
+        ["when", "", (call) => clock(call.at)],
+        ["key", "", (call) => call.key],
+        ["served by", "", (call) => call.served],
+        ["compared", "number", (call) => call.judgement?.compared],
+        ["unexplained", "number", (call) => call.judgement?.unexplained],
+        ["flips", "number", (call) => call.judgement?.flips],
+        ["error", "", (call) => call.error],
+      ],
+      found.worst,
+      "No call differed.",
+    ),
+  );
   causes = totals ? { equal: totals.equal, ...totals.causes, unexplained: totals.unexplained } : {};
   draw();
 }
@@ -82,21 +174,47 @@ async function evidence() {
 function draw() {
   if (!chart) return;
   const ink = inks();
-  const all = Object.entries(causes).filter(([name, number]) => number && name !== "equal").sort((a, b) => a[1] - b[1]);
+  const all = Object.entries(causes)
+    .filter(([name, number]) => number && name !== "equal")
+    .sort((a, b) => a[1] - b[1]);
   part("echart-here").dataset.empty = all.length ? "" : "No value differed.";
-  chart.setOption({
-    animation: false, backgroundColor: "transparent", tooltip: {}, grid: { left: 8, right: 40, top: 6, bottom: 6, containLabel: true },
-    xAxis: { type: "value", show: false },
-    yAxis: { type: "category", data: all.map(([name]) => name), axisLabel: { color: ink.text }, axisLine: { show: false }, axisTick: { show: false } },
-    series: [{ type: "bar", barMaxWidth: 18, label: { show: true, position: "right", color: ink.quiet }, data: all.map(([name, value]) => ({ value, itemStyle: { color: name === "unexplained" ? ink.down : ink.main } })) }],
-  }, true);
+  chart.setOption(
+    {
+      animation: false,
+      backgroundColor: "transparent",
+      tooltip: {},
+      grid: { left: 8, right: 40, top: 6, bottom: 6, containLabel: true },
+      xAxis: { type: "value", show: false },
+      yAxis: {
+        type: "category",
+        data: all.map(([name]) => name),
+        axisLabel: { color: ink.text },
+        axisLine: { show: false },
+        axisTick: { show: false },
+      },
+      series: [
+        {
+          type: "bar",
+          barMaxWidth: 18,
+          label: { show: true, position: "right", color: ink.quiet },
+          data: all.map(([name, value]) => ({
+            value,
+            itemStyle: { color: name === "unexplained" ? ink.down : ink.main },
+          })),
+        },
+      ],
+    },
+    true,
+  );
 }
 
 // An action is done once, however often it is sent: its key stands for it.
 function confirm(name) {
   const [title, text] = DONE[name];
   const dialog = part("confirm");
-  const once = crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16)).join("");
+  const once =
+    crypto.randomUUID?.() ??
+    Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16)).join("");
   part("confirm-title").textContent = `${title}?`;
   part("confirm-text").textContent = text;
   part("confirm-reason").value = "";
@@ -107,13 +225,23 @@ function confirm(name) {
     event.preventDefault();
     part("confirm-do").disabled = true;
     const headers = name === "revert" ? {} : { "Idempotency-Key": once };
-    const told = (problem) => { part("confirm-problem").textContent = problem; };
-    const done = await tried(() => post(`/v1/rollout/${name}`, { reason: part("confirm-reason").value.trim() }, headers), told);
+    const told = (problem) => {
+      part("confirm-problem").textContent = problem;
+    };
+    const done = await tried(
+      () => post(`/v1/rollout/${name}`, { reason: part("confirm-reason").value.trim() }, headers),
+      told,
+    );
     part("confirm-do").disabled = false;
     if (!done) return;
     dialog.close();
     await look();
-    tell(done.problems?.length ? done.problems.join("; ") : `Done: ${done.phase}, stage ${done.stage}.`, done.problems?.length ? "problem" : "good");
+    tell(
+      done.problems?.length
+        ? done.problems.join("; ")
+        : `Done: ${done.phase}, stage ${done.stage}.`,
+      done.problems?.length ? "problem" : "good",
+    );
   };
   dialog.showModal();
 }
@@ -123,7 +251,8 @@ part("rollout").closest(".desk-page").classList.add("scrolls");
 about = await tried(() => ask("/v1/desk/about"));
 if (about && !about.has_rollout) {
   part("empty").hidden = false;
-  part("empty").textContent = "This service has no rollout. Begin it with --rollout PLAN, or the setting rollout; `tallow rollout begin` makes a plan.";
+  part("empty").textContent =
+    "This service has no rollout. Begin it with --rollout PLAN, or the setting rollout; `tallow rollout begin` makes a plan.";
 } else if (about) {
   chartOf().then((found) => {
     chart = found;

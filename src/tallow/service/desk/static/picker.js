@@ -15,29 +15,53 @@ export class Picker {
 
   // The text of specs at its top level: commas in brackets are parts of a spec.
   specs() {
-    return (this.current().match(/(?:[^,([]|\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\])+/g) || []).map((each) => each.trim()).filter(Boolean);
+    return (this.current().match(/(?:[^,([]|\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\])+/g) || [])
+      .map((each) => each.trim())
+      .filter(Boolean);
   }
 
   draw() {
     const chosen = this.specs().map((spec) => {
-      const remove = made("button", { type: "button", className: "quiet", ariaLabel: `Remove ${spec}` }, "\u2715");
+      const remove = made(
+        "button",
+        { type: "button", className: "quiet", ariaLabel: `Remove ${spec}` },
+        "\u2715",
+      );
       remove.onclick = () => this.set(this.specs().filter((each) => each !== spec));
       return made("div", { className: "picked" }, made("code", {}, spec), remove);
     });
-    const search = made("input", { type: "search", placeholder: "Find an indicator", ariaLabel: "Find an indicator" });
+    const search = made("input", {
+      type: "search",
+      placeholder: "Find an indicator",
+      ariaLabel: "Find an indicator",
+    });
     const list = made("div", { className: "choices" });
     const show = () => {
       const wanted = search.value.trim().toLowerCase();
-      const found = this.all.filter((each) => `${each.name} ${each.title} ${each.aliases.join(" ")}`.toLowerCase().includes(wanted));
-      list.replaceChildren(...found.slice(0, 60).map((each) => {
-        const button = made("button", { type: "button", className: "choice" }, made("b", {}, each.name), ` ${each.title}`);
-        button.onclick = () => this.form(each.name);
-        return button;
-      }));
+      const found = this.all.filter((each) =>
+        `${each.name} ${each.title} ${each.aliases.join(" ")}`.toLowerCase().includes(wanted),
+      );
+      list.replaceChildren(
+        ...found.slice(0, 60).map((each) => {
+          const button = made(
+            "button",
+            { type: "button", className: "choice" },
+            made("b", {}, each.name),
+            ` ${each.title}`,
+          );
+          button.onclick = () => this.form(each.name);
+          return button;
+        }),
+      );
     };
     search.oninput = show;
     show();
-    const own = made("form", { className: "own" }, made("input", { placeholder: "or a spec: ema(rsi(14), 9)", ariaLabel: "A spec" }), made("button", { type: "submit" }, "Add"));
+    const own = made(
+      "form",
+      { className: "own" },
+      made("input", { placeholder: "or a spec: ema(rsi(14), 9)", ariaLabel: "A spec" }),
+      made("button", { type: "submit" }, "Add"),
+    );
     own.onsubmit = (event) => {
       event.preventDefault();
       this.add(own.firstChild.value.trim());
@@ -50,13 +74,27 @@ export class Picker {
     const about = await tried(() => ask(`/v1/indicators/${encodeURIComponent(name)}`));
     if (!about) return;
     const fields = about.parameters.map((each) => [each, field(each)]);
-    const form = made("form", { className: "parameters" },
-      made("h3", {}, about.title), made("p", { className: "quiet" }, about.formula),
-      ...fields.map(([each, input]) => made("label", { title: each.description }, each.name, input)),
-      made("p", {}, made("button", { type: "submit", className: "main" }, "Add"), " ", made("button", { type: "button", className: "quiet", onclick: () => this.draw() }, "Back")));
+    const form = made(
+      "form",
+      { className: "parameters" },
+      made("h3", {}, about.title),
+      made("p", { className: "quiet" }, about.formula),
+      ...fields.map(([each, input]) =>
+        made("label", { title: each.description }, each.name, input),
+      ),
+      made(
+        "p",
+        {},
+        made("button", { type: "submit", className: "main" }, "Add"),
+        " ",
+        made("button", { type: "button", className: "quiet", onclick: () => this.draw() }, "Back"),
+      ),
+    );
     form.onsubmit = (event) => {
       event.preventDefault();
-      const words = fields.filter(([each, input]) => input.value !== String(each.default ?? "") && input.value !== "").map(([each, input]) => `${each.name}=${input.value}`);
+      const words = fields
+        .filter(([each, input]) => input.value !== String(each.default ?? "") && input.value !== "")
+        .map(([each, input]) => `${each.name}=${input.value}`);
       this.add(words.length ? `${name}(${words.join(", ")})` : about.example || name);
     };
     this.box.replaceChildren(form);
@@ -76,11 +114,22 @@ export class Picker {
 
 function field(parameter) {
   if (parameter.choices.length) {
-    const select = made("select", {}, ...parameter.choices.map((each) => made("option", { value: each }, each)));
+    const select = made(
+      "select",
+      {},
+      ...parameter.choices.map((each) => made("option", { value: each }, each)),
+    );
     select.value = parameter.default;
     return select;
   }
   if (typeof parameter.default === "string") return made("input", { value: parameter.default });
-  const step = Number.isInteger(parameter.default) && Number.isInteger(parameter.minimum ?? 0) ? 1 : "any";
-  return made("input", { type: "number", value: parameter.default, min: parameter.minimum ?? "", max: parameter.maximum ?? "", step });
+  const step =
+    Number.isInteger(parameter.default) && Number.isInteger(parameter.minimum ?? 0) ? 1 : "any";
+  return made("input", {
+    type: "number",
+    value: parameter.default,
+    min: parameter.minimum ?? "",
+    max: parameter.maximum ?? "",
+    step,
+  });
 }

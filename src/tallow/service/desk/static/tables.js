@@ -2,20 +2,30 @@
 
 import { isDark, made, part } from "./desk.js";
 
-export const shown = (value) => (value === null || value === undefined || value === "" ? "\u2013" : String(value));
+export const shown = (value) =>
+  value === null || value === undefined || value === "" ? "\u2013" : String(value);
 
 // Columns are [title, kind, cell(row)]; a cell is a text or an element.
 export function table(columns, rows, empty) {
   if (!rows.length) return made("p", { className: "quiet" }, empty);
   const head = columns.map(([title, kind]) => made("th", { className: kind }, title));
-  const lines = rows.map((row) => made("tr", {}, ...columns.map(([, kind, cell]) => {
-    const found = cell(row);
-    return made("td", { className: kind }, found instanceof Node ? found : shown(found));
-  })));
+  const lines = rows.map((row) =>
+    made(
+      "tr",
+      {},
+      ...columns.map(([, kind, cell]) => {
+        const found = cell(row);
+        return made("td", { className: kind }, found instanceof Node ? found : shown(found));
+      }),
+    ),
+  );
   return made("table", {}, made("thead", {}, made("tr", {}, ...head)), made("tbody", {}, ...lines));
 }
 
-export const facts = (pairs) => pairs.map(([name, value]) => made("div", { className: "fact" }, made("dt", {}, name), made("dd", {}, shown(value))));
+export const facts = (pairs) =>
+  pairs.map(([name, value]) =>
+    made("div", { className: "fact" }, made("dt", {}, name), made("dd", {}, shown(value))),
+  );
 
 // The frame has one chart of ECharts; it moves to where the page has room for it.
 export async function chartOf() {
