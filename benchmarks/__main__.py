@@ -29,6 +29,7 @@ from benchmarks import (
     screens,
     sequences,
     service_reads,
+    service_stream,
     shadow,
     small,
     start,
@@ -70,6 +71,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "sequences": sequences.measure,
     "service-reads": service_reads.measure,
     "desk": desk.measure,
+    "stream": service_stream.measure,
 }
 
 
