@@ -31,8 +31,9 @@ from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
 from tallow.service.stream.server import StreamProtocol
 
-LOOKS_BETWEEN = 100
-"""Looks for garbage among what is new, between two among all that came since the start."""
+LOOKS = (10_000, 20, 50)
+"""New objects between two looks for garbage among them; looks between two among what was new
+before, too; and of these, between two among all that came since the start."""
 
 TURN_SECONDS = 0.001
 """After which time a thread that computes lets another one have its turn."""
@@ -98,7 +99,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*gc.get_threshold()[:2], LOOKS_BETWEEN)
+    gc.set_threshold(*LOOKS)
     sys.setswitchinterval(TURN_SECONDS)
 
 
