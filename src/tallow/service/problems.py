@@ -79,6 +79,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 WRITE_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    404: _described("There is no such address: a name of it holds a line break, or nothing."),
     408: _described("The body did not come in time."),
     409: _described("It is being done; or what it asks for is not possible as things stand."),
     413: _described("The body is too large."),

@@ -35,6 +35,93 @@ BARS: dict[str, Any] = {
 """An example of an answer of bars."""
 
 
+_NAME = _BAR["instrument"]
+
+LATEST: dict[str, Any] = {
+    "rows": [_BAR | {"revision": 1752810600120000}],
+    "next": None,
+    "timeframe": "5m",
+    "why_empty": "",
+}
+MATCHES: dict[str, Any] = {
+    "rows": [
+        {"instrument": _NAME, "timestamp": _BAR["timestamp"], "close": 703.4, "rsi(14)": 60.6}
+    ],
+    "counts": {"matched": 1, "not": 0, "unknown": 1},
+    "unknown": [{"instrument": "NSE_EQ|INE005B01027", "why": "no bar at this time"}],
+    "judged_at": "2025-07-18T03:50:00+00:00",
+    "why_empty": "",
+    "more": 0,
+}
+SEQUENCES: dict[str, Any] = {
+    "rows": [
+        {
+            "instrument": _NAME,
+            "sequences": 42,
+            "strong_length": 2.1,
+            "weak_length": 1.81,
+            "quality": 0.42,
+            "current_type": "strong",
+            "current_direction": 1,
+            "current_length": 1,
+        }
+    ],
+    "horizon": 5,
+    "split_at": "2025-05-27T04:00:00+00:00",
+    "more": 0,
+}
+INSTRUMENTS: dict[str, Any] = {
+    "rows": [
+        {
+            "instrument": _NAME,
+            "symbol": "RAYMOND",
+            "first": "2025-06-02T03:45:00+00:00",
+            "last": "2025-06-05T09:59:00+00:00",
+            "candles": 1500,
+        }
+    ],
+    "next": _NAME,
+    "total": 5,
+}
+COVERAGE: dict[str, Any] = {
+    "rows": [
+        {
+            "instrument": _NAME,
+            "session": "2025-06-02",
+            "kind": "regular",
+            "expected": 375,
+            "present": 374,
+            "missing": 1,
+            "no_trade": 2,
+            "outside": 0,
+        }
+    ]
+}
+QUARANTINE: dict[str, Any] = {
+    "rows": [
+        {
+            "id": 5,
+            "ingest": 2,
+            "timeframe": "1m",
+            "adjustment": "raw",
+            "source": "live",
+            "row": None,
+            "rule": "high_below_low",
+            "instrument": _NAME,
+            "timestamp": _BAR["timestamp"],
+            "record": '{"open":700,"high":0,"low":699,"close":701,"volume":900}',
+            "reason": None,
+            "times": 1,
+            "settled_by": None,
+        }
+    ],
+    "next": None,
+    "rules": {"high_below_low": "high >= low; check the column order"},
+    "total": 1,
+}
+"""Examples of the other answers of rows."""
+
+
 class BarsAnswer(BaseModel):
     """Bars, and what is said of them."""
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from tallow.core.errors import ParameterError, UnknownInstrumentError, excerpt, near_matches
-from tallow.service.http.answers import rows_of
+from tallow.service.http.answers import LATEST, rows_of
 from tallow.service.http.questions import Name, Text
 from tallow.service.http.sending import Rows, send_rows
 from tallow.service.http.stored import PageAnswer
@@ -41,7 +41,7 @@ def make_router(service: Service) -> APIRouter:
     """Return the route of the last bars."""
     router = APIRouter(tags=["live"], responses=PROBLEMS)
 
-    @router.get("/latest", response_model=PageAnswer, responses=rows_of({"rows": []}))
+    @router.get("/latest", response_model=PageAnswer, responses=rows_of(LATEST))
     async def latest(request: Request, asked: Annotated[LatestQuestion, Query()]) -> Response:
         """Return each instrument's last bar, forming or final, with the live indicators."""
         return await send_rows(request, service, lambda: _latest(service, asked))

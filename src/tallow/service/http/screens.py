@@ -12,7 +12,7 @@ from tallow.core.errors import ScreenError, without_empty_warnings
 from tallow.core.limits_screens import SCREEN_CHARACTERS_MAX, SCREENS_MAX
 from tallow.engine import AnalyticsEngine
 from tallow.screens.answers import ScreenResult
-from tallow.service.http.answers import rows_of
+from tallow.service.http.answers import MATCHES, rows_of
 from tallow.service.http.formats import choose_format, choose_packing, to_body
 from tallow.service.http.questions import Name, Text
 from tallow.service.http.sending import body_of, read_model, to_response
@@ -79,7 +79,7 @@ class SqueezesQuestion(WhoQuestion):
 def make_router(service: Service) -> APIRouter:
     """Return the routes of screens."""
     router = APIRouter(tags=["screens"], responses=PROBLEMS)
-    shape: Any = {"response_model": PageAnswer, "responses": rows_of({"rows": []})}
+    shape: Any = {"response_model": PageAnswer, "responses": rows_of(MATCHES)}
 
     @router.get("/screens", **shape)
     async def screen(request: Request, asked: Annotated[HttpScreen, Query()]) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from tallow.analysis.sequence_result import SequenceResult
 from tallow.core.errors import without_empty_warnings
 from tallow.engine import AnalyticsEngine
-from tallow.service.http.answers import rows_of
+from tallow.service.http.answers import SEQUENCES, rows_of
 from tallow.service.http.formats import choose_format, choose_packing, to_body
 from tallow.service.http.questions import Text
 from tallow.service.http.screens import WhoQuestion
@@ -36,7 +36,7 @@ def make_router(service: Service) -> APIRouter:
     """Return the route of sequences."""
     router = APIRouter(tags=["sequences"], responses=PROBLEMS)
 
-    @router.get("/sequences", response_model=PageAnswer, responses=rows_of({"rows": []}))
+    @router.get("/sequences", response_model=PageAnswer, responses=rows_of(SEQUENCES))
     async def sequences(request: Request, asked: Annotated[SequencesQuestion, Query()]) -> Response:
         """Return a table about sequences of moves: scores, patterns, or the sequences."""
         media_type = choose_format(request.headers.get("accept"))

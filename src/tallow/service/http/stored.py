@@ -20,7 +20,7 @@ from tallow.data.coverage.store import StoredSeries
 from tallow.data.reading.rules import RULES
 from tallow.data.universe_files import is_file_name
 from tallow.runtime.ranges import Range, moment_us
-from tallow.service.http.answers import rows_of
+from tallow.service.http.answers import COVERAGE, INSTRUMENTS, QUARANTINE, rows_of
 from tallow.service.http.questions import Name, Text
 from tallow.service.http.sending import Rows, send_json, send_rows
 from tallow.service.limits import COVERED_INSTRUMENTS_MAX, LISTED_MAX
@@ -115,7 +115,7 @@ def make_router(service: Service) -> APIRouter:
     """Return the routes of what the store holds."""
     router = APIRouter(tags=["store"], responses=PROBLEMS)
 
-    @router.get("/instruments", response_model=PageAnswer, responses=rows_of({"rows": []}))
+    @router.get("/instruments", response_model=PageAnswer, responses=rows_of(INSTRUMENTS))
     async def instruments(
         request: Request, asked: Annotated[InstrumentsQuestion, Query()]
     ) -> Response:
@@ -137,12 +137,12 @@ def make_router(service: Service) -> APIRouter:
         """Return who is a member on a date."""
         return await send_json(request, service, lambda: _universe(service, name, asked))
 
-    @router.get("/coverage", response_model=PageAnswer, responses=rows_of({"rows": []}))
+    @router.get("/coverage", response_model=PageAnswer, responses=rows_of(COVERAGE))
     async def coverage(request: Request, asked: Annotated[CoverageQuestion, Query()]) -> Response:
         """Return how many candles of each session are there, expected and missing."""
         return await send_rows(request, service, lambda: _coverage(service, asked))
 
-    @router.get("/quarantine", response_model=PageAnswer, responses=rows_of({"rows": []}))
+    @router.get("/quarantine", response_model=PageAnswer, responses=rows_of(QUARANTINE))
     async def quarantine(
         request: Request, asked: Annotated[QuarantineQuestion, Query()]
     ) -> Response:

@@ -59,7 +59,8 @@ _EXAMPLE = {
 def make_router(service: Service) -> APIRouter:
     """Return the route of the universes' writes."""
     router = APIRouter(tags=["writes"], responses=WRITE_PROBLEMS)
-    table = {"schema": {"type": "string"}}
+    # Any text is a list of one column.
+    table: dict[str, Any] = {"schema": {}}
     rows = {"schema": {"type": "array", "items": {}}, "example": _BODY}
     body = {"required": True, "content": {JSON: rows, CSV: table, TOML: table}}
     shape: dict[str, Any] = {
