@@ -62,7 +62,8 @@ def act(client: Client, action: str, key: str | None = None, **said: Any) -> Any
 
 def test_a_rollout_is_led_and_read(client: Client, plan: Path) -> None:
     assert client.get("/v1/rollout").json()["phase"] == "new"
-    assert act(client, "start").json()["stage"] == "shadow"
+    begun = act(client, "start", reason="the comparison was clean").json()
+    assert (begun["stage"], begun["reason"]) == ("shadow", "the comparison was clean")
     answer = act(client, "advance", reason="it is right").json()
     assert (answer["stage"], answer["reason"]) == ("10%", "it is right")
     assert read_setting(plan.with_name("flags.toml"), NAME).share == 10

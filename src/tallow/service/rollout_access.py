@@ -156,7 +156,7 @@ def _act(
     plan = read_plan(path)
     rollout = Rollout(plan, who, request=request)
     try:
-        state = rollout.start() if action == "start" else getattr(rollout, action)(reason)
+        state = getattr(rollout, action)(reason)
     except RepeatedActionError:
         assert request is not None
         return ActionAnswer(_kept(plan, request), is_kept=True)

@@ -51,7 +51,7 @@ class Rollout:
         """Return the rollout's state."""
         return self._journal.refresh()
 
-    def start(self) -> RolloutState:
+    def start(self, reason: str = "") -> RolloutState:
         """Begin with the first stage after off; a rollout that has begun keeps its stage."""
         now = self._clock()
         with self._journal.locked(now) as state:
@@ -60,7 +60,7 @@ class Rollout:
                 facts = {"plan": self._plan.digest, "path": str(self._plan.paths.path)}
                 self._journal.add("plan", now, facts)
             is_new = state.phase == "new"
-            return self._enter("start", now, "begun") if is_new else self._journal.state
+            return self._enter("start", now, reason or "begun") if is_new else self._journal.state
 
     def advance(self, reason: str = "") -> RolloutState:
         """Go to the next stage at once, without an analysis; `RolloutError` if there is none."""
