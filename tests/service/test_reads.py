@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema_rs
 import polars as pl
@@ -215,3 +216,11 @@ def test_no_file_of_the_machine_is_read(client: Client, tmp_path: Path) -> None:
             url, universe=str(file), **{"condition": "close > 1"} if "scr" in url else {}
         )
         assert answer.status_code in (404, 422), answer.text
+
+
+def test_a_parameter_of_one_value_is_given_once(client: Client, names: list[str]) -> None:
+    answer = client.get(f"/v1/candles/{quote(names[0])}?timeframe=1h&timeframe=5m")
+    assert answer.status_code == 422
+    assert answer.json()["where"] == "query.timeframe: 2 values, '1h', '5m'"
+    asked = "&".join(f"instrument={quote(name)}" for name in names[:2])
+    assert client.get(f"/v1/latest?{asked}&column=close&column=open").status_code == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from tallow.service import operations
@@ -15,6 +15,7 @@ from tallow.service.keys.guard import Guard, GuardMiddleware
 from tallow.service.keys.routes import make_router as make_tickets
 from tallow.service.problems import add_problems
 from tallow.service.service import Service
+from tallow.service.single import require_single
 from tallow.service.stream import route as stream
 from tallow.service.writes import repairs, universes
 from tallow.service.writes import routes as writes
@@ -39,8 +40,9 @@ def make_app(service: Service) -> FastAPI:
     """Return the application of a service that is open."""
     app = FastAPI(title="Tallow", version="1")
     add_problems(app)
+    once = [Depends(require_single)]
     for make_router in ROUTERS:
-        app.include_router(make_router(service), prefix="/v1")
+        app.include_router(make_router(service), prefix="/v1", dependencies=once)
     app.include_router(operations.make_router(service))
     if service.board is not None:
         app.mount(MOUNT, make_old_api(service, service.board))
