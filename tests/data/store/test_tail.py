@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tallow.core.limits import STORE_TAIL_FOLD, STORE_TAIL_FOLD_ROWS, STORE_TAIL
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
 from tallow.data.store import tail
 from tallow.data.store.log import LOG_SCHEMA, Selection
+from tallow.data.store.state import connect
 from tallow.data.store.store import open_store
 from tallow.data.store.tail import TailFile
 from tests.data.store.model import at, candle_frame, flat, read
@@ -211,3 +213,48 @@ def test_a_write_that_fails_is_not_remembered(path):
     add(file, write_of(2))
     assert numbers_in(file) == [0, 2]
     file.close()
+
+
+class WrittenMeanwhile:
+    """A connection that moves what waits: while it does so for the first time, a write comes."""
+
+    def __init__(self, inner: sqlite3.Connection, path: Path, write: Callable[[], object]) -> None:
+        self._inner, self._path, self._write, self._came = inner, path, write, False
+
+    def execute(self, statement: str) -> None:
+        if self._came:
+            self._inner.execute(statement)
+            return
+        # What came after a reader began is not moved: as if it came too late.
+        self._came, reader = True, sqlite3.connect(self._path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM facts").fetchall()
+        self._write()
+        self._inner.execute(statement)
+        reader.close()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_what_lies_beside_a_file_is_begun_anew_though_writes_go_on(path, monkeypatch):
+    file, writes = TailFile(path), 24
+    numbers = iter(range(writes))
+    monkeypatch.setattr(
+        tail,
+        "connect",
+        lambda where: WrittenMeanwhile(
+            connect(where), where, lambda: add(file, write_of(next(numbers)))
+        ),
+    )
+    sizes = []
+    for _ in range(writes):
+        file.checkpoint()
+        sizes.append(path.with_name(f"{path.name}-wal").stat().st_size)
+    file.close()
+    # Room for a write that folds sixteen; all writes together take far more.
+    assert max(sizes) < 4 * sizes[0]
+    monkeypatch.undo()
+    again = TailFile(path)
+    assert numbers_in(again) == list(range(writes))
+    again.close()
