@@ -47,8 +47,8 @@ def with_market(settings: ServiceSettings) -> Iterator[ServiceSettings]:
 def say_what_to_try(url: str) -> None:
     """Say what there is, and commands to try; they are copied whole."""
     say(
-        f"\nA simulated market of {INSTRUMENTS} instruments, a minute each second, at {url}\n"
-        "Try in another terminal:"
+        f"\nA simulated market of {INSTRUMENTS} instruments, a minute each second.\n"
+        f"Open {url} in a browser, or try in another terminal:"
     )
     for command in commands(url):
         say(f"  {command}")

@@ -47,6 +47,7 @@ export class ChartView {
 
   take(data) {
     this.data = data;
+    this.ink = null;
     const clock = Array.from(floats(data.clock));
     this.times = Array.from(floats(data.times));
     this.source = {
@@ -75,8 +76,10 @@ export class ChartView {
     }
   }
 
+  // Looked up once for thousands of bars.
   get colours() {
-    return this.data.themes[isDark() ? "dark" : "light"];
+    this.ink ??= this.data.themes[isDark() ? "dark" : "light"];
+    return this.ink;
   }
 
   build(shape) {
@@ -227,6 +230,7 @@ export class ChartView {
 
   dress(isOther = false) {
     if (!this.chart) return;
+    this.ink = null;
     const look = `${isDark() ? "dark" : "light"} ${this.shape}`;
     const colours = this.colours;
     const isNew = this.dressed !== look;
