@@ -58,6 +58,7 @@ BAD: list[tuple[int, str, bytes | str, str]] = [
     (415, "application/json; charset=utf-16", text(), "UTF-8"),
     (422, JSON, b"", "no JSON"),
     (422, JSON, b"[", "no JSON"),
+    (422, JSON, b'{"data": []}', "has no row"),
     (422, JSON, b"[" * 100_000, "no JSON"),
     (422, JSON, b"[]", "no row"),
     (422, JSON, b"[1]", "row 1"),
@@ -101,6 +102,13 @@ def test_cells_of_any_kind_are_quarantined(client: httpx.Client) -> None:
         "/v1/candles", content=text(timestamp="2999-01-01T00:00Z"), headers={"Content-Type": JSON}
     )
     assert (far.status_code, far.json()["quarantined"]) == (200, 1)
+
+
+def test_a_zone_that_is_none_is_refused_where_no_time_needs_it(client: httpx.Client) -> None:
+    answer = client.post(
+        "/v1/candles", content=text(), headers={"Content-Type": JSON}, params={"timezone": "Mars/X"}
+    )
+    assert (answer.status_code, "IANA time zone" in answer.text) == (422, True)
 
 
 @pytest.mark.parametrize("key", ["", "a b", "\xe9", "k" * 256])

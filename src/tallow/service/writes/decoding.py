@@ -27,6 +27,7 @@ from tallow.data.reading.candles import Candles
 from tallow.data.reading.files import open_file
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import CANDLE_COLUMNS, CANDLE_KEY, CANDLE_SCHEMA, FRAME, TIME_TYPE
+from tallow.data.reading.zones import require_timezone
 from tallow.service.errors import BodyTooLargeError, UnknownTypeError
 
 ROWS_MAX = STORE_TAIL_BATCH_ROWS - 1
@@ -74,6 +75,7 @@ def candles_of(body: bytes, kind: str, timezone: str | None) -> Candles:
     BodyTooLargeError
         If it has more than `ROWS_MAX` rows.
     """
+    require_timezone(timezone)
     # A calendar that never closes tells of no zone: what is not said is not guessed here.
     said: dict[str, Any] = {"source_timeframe": "1m", "calendar": "24/7", "timezone": timezone}
     if kind in (JSON, LINES):
@@ -120,9 +122,9 @@ def items(body: bytes, kind: str) -> list[dict[str, Any]]:
     try:
         found = items_of(content)
     except ValueError as error:
-        raise CandleInputError(f"body: {error}") from error
+        raise CandleInputError(f"body: {error}; is not read; correct it") from error
     _require_few(len(found))
-    if not found:
+    if not found or found == [{"data": []}]:
         raise CandleInputError("body: has no row; send candles")
     for number, item in enumerate(found, 1):
         if not isinstance(item, dict):
