@@ -224,3 +224,33 @@ def test_a_parameter_of_one_value_is_given_once(client: Client, names: list[str]
     assert answer.json()["where"] == "query.timeframe: 2 values, '1h', '5m'"
     asked = "&".join(f"instrument={quote(name)}" for name in names[:2])
     assert client.get(f"/v1/latest?{asked}&column=close&column=open").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("/v1/instruments?search=zzzz", "'zzzz' is in no key or symbol"),
+        ("/v1/instruments?adjustment=dividend", "no candles of 1m dividend"),
+        ("/v1/quarantine", "none is in the quarantine"),
+        ("/v1/universes", "none is stored"),
+    ],
+)
+def test_a_list_without_a_row_says_why(client: Client, url: str, says: str) -> None:
+    answer = client.get(url)
+    assert says in answer.json()["why_empty"]
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "allowed"),
+    [
+        ("PATCH", "/v1/candles", "GET, POST"),
+        ("DELETE", "/v1/universes/a", "GET, PUT"),
+        ("POST", "/docs", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(
+    client: Client, method: str, url: str, allowed: str
+) -> None:
+    answer = client.ask(method, url)
+    assert (answer.status_code, answer.headers.get_list("Allow")) == (405, [allowed])
+    assert answer.json()["hint"] == f"ask with {allowed}"

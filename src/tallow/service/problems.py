@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -131,9 +132,28 @@ async def _of_request(_request: Request, error: Exception) -> JSONResponse:
         {"where": ".".join(map(str, each["loc"])), "rule": each["msg"]} for each in error.errors()
     ]
     text = "; ".join(f"{each['where']}: {each['rule']}" for each in found)
-    return problem(422, "Request", text, errors=found)
+    hint = "/docs shows what is taken"
+    first = found[0] if len(found) == 1 else {}
+    return problem(422, "Request", f"{text}; {hint}", **first, hint=hint, errors=found)
 
 
-async def _of_http(_request: Request, error: Exception) -> JSONResponse:
+async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, "Request", str(error.detail), error.headers)
+    rule, headers = str(error.detail), dict(error.headers or {})
+    where, hint = f"{request.method} {request.url.path[:200]}", "/docs shows all that there are"
+    if error.status_code == 405:
+        # Starlette names those of the first route of the path alone.
+        headers["Allow"] = ", ".join(sorted(_methods(request))) or headers.get("Allow", "")
+        hint = f"ask with {headers['Allow']}"
+    parts = {"where": where, "rule": rule, "hint": hint}
+    return problem(error.status_code, "Request", "; ".join(parts.values()), headers, **parts)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return with which methods a path is asked, by OpenAPI; none of a path that is not there."""
+    return {
+        method.upper()
+        for path, operations in request.app.openapi()["paths"].items()
+        if re.fullmatch(re.sub(r"\{\w+\}", ".+", path), request.url.path)
+        for method in operations
+    }

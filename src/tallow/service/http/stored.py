@@ -81,12 +81,14 @@ class PageAnswer(BaseModel):
     model_config = ConfigDict(extra="allow")
     rows: list[dict[str, Any]]
     next: str | int | None = None
+    why_empty: str = Field("", description="Why there is no row; absent where there is one.")
 
 
 class UniversesAnswer(BaseModel):
     """The names of all stored universes."""
 
     universes: list[str]
+    why_empty: str = Field("", description="Why there is no name; absent where there is one.")
 
 
 class UniverseAnswer(BaseModel):
@@ -125,8 +127,7 @@ def make_router(service: Service) -> APIRouter:
     @router.get("/universes", response_model=UniversesAnswer)
     async def universes(request: Request) -> Response:
         """Return the names of the universes that are stored."""
-        names = service.store.universes.names
-        return await send_json(request, service, lambda: orjson.dumps({"universes": names()}))
+        return await send_json(request, service, lambda: _universes(service))
 
     @router.get("/universes/{name:path}", response_model=UniverseAnswer)
     async def universe(
@@ -184,7 +185,25 @@ def _instruments(service: Service, asked: InstrumentsQuestion) -> Rows:
         maintain_order="left",
     )
     following = page["instrument"][-1] if len(listed) > len(page) else None
-    return rows, {"next": following, "total": len(names)}
+    about = {"next": following, "total": len(names)}
+    return rows, about if len(rows) else about | {"why_empty": _why_none(asked, len(names))}
+
+
+def _why_none(asked: InstrumentsQuestion, count: int) -> str:
+    kind = f"{asked.source_timeframe} {asked.adjustment}"
+    if not count:
+        return f"no instruments: the store has no candles of {kind}"
+    where = f" after {asked.cursor!r}" if asked.cursor is not None else ""
+    if asked.search is None:
+        return f"no instruments: none of the {count:,} of {kind} is{where}"
+    return f"no instruments: {asked.search[:100]!r} is in no key or symbol of {kind}{where}"
+
+
+def _universes(service: Service) -> bytes:
+    found: dict[str, Any] = {"universes": service.store.universes.names()}
+    if not found["universes"]:
+        found["why_empty"] = "no universes: none is stored; PUT /v1/universes/NAME keeps one"
+    return orjson.dumps(found)
 
 
 def _universe(service: Service, name: str, asked: UniverseQuestion) -> bytes:
@@ -212,7 +231,10 @@ def _coverage(service: Service, asked: CoverageQuestion) -> Rows:
     names = list(dict.fromkeys(asked.instrument))
     span = (wanted.start, wanted.end)
     series = StoredSeries(service.store, calendars, now_us(), *kind, *span, instruments=names)
-    return (series.missing() if asked.missing else series.coverage()), {}
+    if not asked.missing:
+        return series.coverage(), {}
+    missing = series.missing()
+    return missing, {} if len(missing) else {"why_empty": "no intervals: no candle is missing"}
 
 
 def _quarantine(service: Service, asked: QuarantineQuestion) -> Rows:
@@ -221,7 +243,11 @@ def _quarantine(service: Service, asked: QuarantineQuestion) -> Rows:
     following = int(page["id"][-1]) if len(held) > len(page) else None
     rules = {each.name: f"{each.text}; {each.hint}" for each in RULES}
     broken = {name: rules.get(name, "") for name in page["rule"].unique().sort().to_list()}
-    return page, {"next": following, "rules": broken, "total": len(held)}
+    about: dict[str, Any] = {"next": following, "rules": broken, "total": len(held)}
+    if page.is_empty():
+        after = "" if asked.cursor is None else f" after {asked.cursor}"
+        about["why_empty"] = f"no rows: none is in the quarantine{after}"
+    return page, about
 
 
 def _stats(service: Service) -> bytes:
