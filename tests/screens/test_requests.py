@@ -314,6 +314,13 @@ def test_what_a_live_engine_does_not_have_is_said(text, why):
         live.screen(text)
 
 
+def test_before_a_bar_has_closed_a_live_engine_says_so(tmp_path: Path):
+    live = LiveEngine("15m", store=open_store(tmp_path / "store", create=True))
+    live.update(CANDLES.head(3))
+    with pytest.raises(ScreenError, match="no closed bar of 15m in memory yet; ask again"):
+        live.screen("close > 0")
+
+
 @pytest.mark.parametrize(
     ("asked", "error", "why"),
     [

@@ -217,6 +217,11 @@ class LivePanels:
         closed = int(counts.max(initial=0))
         if closed >= wanted.must or self._has_all():
             return
+        if not closed:
+            raise ScreenError(
+                f"screen: this live engine has no closed bar of {self._sizes[wanted.number]} in "
+                "memory yet; ask again when one has closed, or have it keep more candles"
+            )
         raise ScreenError(
             f"screen: looks {counted(wanted.must - 1, 'bar')} of {self._sizes[wanted.number]} "
             f"back; this live engine has {max(closed - 1, 0)} in memory; have it keep more candles"
