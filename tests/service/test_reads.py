@@ -254,3 +254,17 @@ def test_a_wrong_method_is_told_the_right_ones(
     answer = client.ask(method, url)
     assert (answer.status_code, answer.headers.get_list("Allow")) == (405, [allowed])
     assert answer.json()["hint"] == f"ask with {allowed}"
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("GET", "/v1/store"),
+        ("GET", "/v1/universes"),
+        ("POST", "/v1/screens"),
+        ("POST", "/v1/candles"),
+    ],
+)
+def test_a_parameter_that_a_route_has_not_is_refused(client: Client, method: str, url: str) -> None:
+    answer = client.ask(method, f"{url}?known_a=2025-07-18", json={"condition": "close > 1"})
+    assert (answer.status_code, "query.known_a" in answer.text) == (422, True)

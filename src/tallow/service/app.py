@@ -13,9 +13,9 @@ from tallow.service.compat.routes import make_old_api
 from tallow.service.http.routers import HTTP_ROUTERS
 from tallow.service.keys.guard import Guard, GuardMiddleware
 from tallow.service.keys.routes import make_router as make_tickets
+from tallow.service.parameters import require_parameters
 from tallow.service.problems import add_problems
 from tallow.service.service import Service
-from tallow.service.single import require_single
 from tallow.service.stream import route as stream
 from tallow.service.writes import repairs, universes
 from tallow.service.writes import routes as writes
@@ -40,7 +40,7 @@ def make_app(service: Service) -> FastAPI:
     """Return the application of a service that is open."""
     app = FastAPI(title="Tallow", version="1")
     add_problems(app)
-    once = [Depends(require_single)]
+    once = [Depends(require_parameters)]
     for make_router in ROUTERS:
         app.include_router(make_router(service), prefix="/v1", dependencies=once)
     app.include_router(operations.make_router(service))

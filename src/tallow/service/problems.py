@@ -143,7 +143,8 @@ async def _of_http(request: Request, error: Exception) -> JSONResponse:
     where, hint = f"{request.method} {request.url.path[:200]}", "/docs shows all that there are"
     if error.status_code == 405:
         # Starlette names those of the first route of the path alone.
-        headers["Allow"] = ", ".join(sorted(_methods(request))) or headers.get("Allow", "")
+        found = _methods(request) or headers.get("Allow", "").split(", ")
+        headers["Allow"] = ", ".join(sorted(found))
         hint = f"ask with {headers['Allow']}"
     parts = {"where": where, "rule": rule, "hint": hint}
     return problem(error.status_code, "Request", "; ".join(parts.values()), headers, **parts)
