@@ -50,8 +50,14 @@ UNWATCHED = "tallow rollout status"
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
     """Yield the language and the text of a page's blocks; without a language they are commands."""
-    for indent, language, text in BLOCK.findall(page.read_text("utf-8").replace(PORT, OWN_PORT)):
+    for indent, language, text in BLOCK.findall(page.read_text("utf-8")):
         yield language or "bash", re.sub(rf"^{indent}", "", text, flags=re.MULTILINE)
+
+
+def _here(found: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield blocks that ask the service of the tests."""
+    for language, text in found:
+        yield language, text.replace(PORT, OWN_PORT)
 
 
 def commands(text: str) -> list[str]:
@@ -65,7 +71,7 @@ def run_page(page: Path, folder: Path) -> None:
     """Run all blocks of a page in a folder."""
     printed = ""
     with ExitStack() as served:
-        for language, text in blocks(page):
+        for language, text in _here(blocks(page)):
             if language == "text":
                 assert printed == text, f"{page.name}: shows other than what is printed"
             elif language == "python":
@@ -84,7 +90,7 @@ def run_page(page: Path, folder: Path) -> None:
 def run_commands(page: Path, folder: Path) -> int:
     """Run what a page of reference shows of Python and of a shell; return how many commands."""
     count = 0
-    for language, text in blocks(page):
+    for language, text in _here(blocks(page)):
         if language == "python":
             _run_python(folder, text)
         for command in commands(text) if language == "bash" else ():

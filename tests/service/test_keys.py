@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tallow.core.errors import KeyFileError, ParameterError
+from tallow.core.errors import KeyFileError, ParameterError, TallowWarning
 from tallow.service.app import make_app
 from tallow.service.errors import BusyError
 from tallow.service.keys.binding import require_keys
@@ -208,6 +208,8 @@ def test_a_service_listens_to_others_only_with_a_key(tmp_path: Path) -> None:
     for said in ({"host": "0.0.0.0"}, {"host": "::"}, {"host": "10.0.0.1", "keys": path}):  # noqa: S104
         with pytest.raises(ParameterError, match="tallow keys create"):
             require_keys(read_settings(**said))
+    with pytest.warns(TallowWarning, match="no key in it is good, so requests are refused"):
+        require_keys(read_settings(keys=path))
     keys.create("new", "read", None)
     require_keys(read_settings(host="0.0.0.0", keys=path))  # noqa: S104
 

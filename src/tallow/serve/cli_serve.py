@@ -19,6 +19,7 @@ Examples:
 Exit codes:
   0    Ctrl-C or SIGTERM ended it; what was acknowledged is in the store
   2    a wrong option or setting; the message says what to change
+  3    it cannot listen there, as where the port is in use; the log says why
 
 \b
 Next:
