@@ -10,6 +10,7 @@ import re
 import pytest
 
 from tallow.core.errors import SpecError
+from tallow.core.registry import registry
 from tallow.plan.plan import make_plan
 
 
@@ -58,9 +59,10 @@ def test_what_identifies_numbers_tells_the_whole_chain():
     texts += ["sma(bb(20, 2)[upper], 5)", "sma(bb(20, 2)[lower], 5)", "sma(sma(rsi(14), 2), 5)"]
     found = [make_plan(text).operations[-1].identity for text in texts]
     assert len(set(found)) == len(texts)
-    assert found[0] == "sma 4 [('length', 5)] in 4"
-    inner = "rsi 3 [('flat', 100.0), ('length', 14)] in 6"
-    assert found[3] == f"sma 4 [('length', 5)] in 4 of ({inner})[rsi]"
+    sma, rsi = (registry().find(name).version for name in ("sma", "rsi"))
+    assert found[0] == f"sma {sma} [('length', 5)] in 4"
+    inner = f"rsi {rsi} [('flat', 100.0), ('length', 14)] in 6"
+    assert found[3] == f"sma {sma} [('length', 5)] in 4 of ({inner})[rsi]"
 
 
 def test_two_chains_cannot_have_one_column():
