@@ -155,7 +155,7 @@ def _machine(spec: Spec) -> tuple[list[str], Machine]:
         lacking.discard(YEAR_ROWS)
     for name in sorted(lacking):
         lacks = "the instruments' names" if name.startswith(PEER) else "a calendar"
-        lacks += ", or rows_per_year=" if name == YEAR_ROWS else ""
+        lacks += ", or its rows_per_year" if name == YEAR_ROWS else ""
         raise SpecError(
             f"{spec.indicator.name}: needs {lacks}; use AnalyticsEngine.calculate_indicators"
         )
