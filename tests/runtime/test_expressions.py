@@ -66,7 +66,7 @@ def test_a_volatility_needs_no_calendar_where_its_year_is_given(name):
     found = FRAME.select(made.over("instrument"))
     wanted = AnalyticsEngine(threads=1).calculate_indicators(FRAME, f"{name}(3, 252)")
     assert_same_frame(found, wanted.select(found.columns))
-    with pytest.raises(SpecError, match=f"{name}: needs a calendar, or its rows_per_year; use Anal"):
+    with pytest.raises(SpecError, match=f"{name}: needs a calendar, or its rows_per_year; use A"):
         getattr(tallow(pl.col("close")), name)()
 
 
