@@ -211,12 +211,15 @@ class FrameWriter:
         assert self._temporary is not None
         ending = self.path.suffix.lower()
         try:
-            if ending in PARQUET_ENDINGS:
-                self._frame.sink_parquet(self._temporary)
-            elif ending in ARROW_ENDINGS:
-                self._frame.sink_ipc(self._temporary)
-            else:
-                self._frame.sink_csv(self._temporary, datetime_format=ISO_TIME)
+            # Opened here: given a name, Polars 2.1 may open the file after it has failed, and so
+            # make it anew when it is gone already.
+            with self._temporary.open("wb") as file:
+                if ending in PARQUET_ENDINGS:
+                    self._frame.sink_parquet(file)
+                elif ending in ARROW_ENDINGS:
+                    self._frame.sink_ipc(file)
+                else:
+                    self._frame.sink_csv(file, datetime_format=ISO_TIME)
         except BaseException as error:  # noqa: BLE001
             # Polars' panics are BaseExceptions; the writing thread must report any of them.
             self._error = error
