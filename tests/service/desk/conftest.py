@@ -1,4 +1,8 @@
-"""What tests of the dashboard share: one service with keys and a rollout, and one browser."""
+"""What tests of the dashboard share: a service with keys and a rollout, and a browser.
+
+Both end with the module: a service that goes on would look at stores, and draw random numbers,
+amid the tests of others.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,7 @@ def this_minute() -> datetime:
     return datetime.now(UTC).replace(second=0, microsecond=0)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Return a service whose market goes on to this minute."""
     pytest.importorskip("nicegui", reason="nicegui is not installed: there are no pages")
@@ -76,9 +80,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield Desk(service, f"http://{address}", keys, plan, names)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserPage]:
-    """Return a tab of the one browser of all tests, which has been on the service."""
+    """Return a tab of a browser, which has been on the service."""
     with browsing(tmp_path_factory.mktemp("browser")) as page:
         page.open(f"{desk.url}/healthz")
         page.see("document.contentType === 'application/json'")
