@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-SECONDS_TO_START, SECONDS_TO_SEE = 60.0, 15.0
+SECONDS_TO_START, SECONDS_TO_SEE = 60.0, 45.0
 
 
 # An element is there, and has no value that could be sent.

@@ -75,7 +75,7 @@ def test_a_screen_is_typed_in(desk: Desk, page: BrowserPage) -> None:
     page.type("close > 0 and ema(50) > 1e9")
     page.press("Enter")
     page.see(f"{ROWS} === 0")
-    assert page.ask(text("screened")).startswith("0 match")
+    page.see(f"{text('screened')}.startsWith('0 match')")
     page.ask("document.querySelector('.chip').click()")
     page.see(f"{text('screened')}.includes('in the screen upward, live')")
     page.ask("document.querySelector('[data-part=squeezes]').click()")
