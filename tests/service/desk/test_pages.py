@@ -83,6 +83,21 @@ def test_a_screen_is_typed_in(desk: Desk, page: BrowserPage) -> None:
     page.see(f"{text('screened')}.includes('in a squeeze')", 60.0)
 
 
+def test_what_a_page_does_by_itself_takes_back_nothing_else(desk: Desk, page: BrowserPage) -> None:
+    page.open(f"{desk.url}/desk/")
+    page.see(ROWS)
+    told = page.ask("""import('/desk/static/desk.js').then(async ({ part, tell, tried }) => {
+        const seen = [];
+        const look = () => seen.push(part('told').textContent);
+        tell('for a person'); await tried(() => 1, tell, 'aside'); look();
+        await tried(() => 1); look();
+        tell('of aside', 'problem', 'aside'); await tried(() => 1); look();
+        await tried(() => 1, tell, 'aside'); look();
+        return seen.join();
+    })""")
+    assert told == "for a person,,of aside,"
+
+
 def test_a_chart_has_the_bits_of_the_store(desk: Desk, page: BrowserPage) -> None:
     name = desk.names[0]
     open_chart(desk, page, name)

@@ -184,22 +184,25 @@ export const clockText = (
   options = { dateStyle: "medium", timeStyle: "short" },
 ) => new Date(microseconds / 1000).toLocaleString("en-GB", { timeZone: zone, ...options });
 
-export const tell = (text, kind = "problem") => {
+let teller = "";
+export const tell = (text, kind = "problem", by = "") => {
+  teller = text ? by : "";
   const box = part("told");
   box.textContent = text;
   box.dataset.kind = kind;
   box.hidden = !text;
 };
-// Do something, and tell what went wrong with it.
-export const tried = async (act, where) => {
+// Do something, and tell what went wrong with it. What a page does by itself has a name, `by`: when it
+// goes well it takes back what it told, and not what somebody is to read.
+export const tried = async (act, where, by = "") => {
   try {
     const found = await act();
-    tell("");
+    if (teller === by) tell("");
     return found;
   } catch (error) {
     if (error.name === "AbortError") return undefined;
     if (!(error instanceof Problem)) console.error(error);
-    (where || tell)(error.message);
+    (where || tell)(error.message, "problem", by);
     return undefined;
   }
 };

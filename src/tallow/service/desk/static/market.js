@@ -169,7 +169,7 @@ function wantSparks(seen) {
       .slice(0, 64);
     for (const name of names) sparks.set(name, []);
     const query = { timeframe: part("timeframe").value, instrument: names };
-    const found = names.length ? await tried(() => ask("/v1/desk/sparks", query)) : {};
+    const found = names.length ? await tried(() => ask("/v1/desk/sparks", query), tell, "sparks") : {};
     for (const [name, closes] of Object.entries(found || {})) sparks.set(name, closes);
     sparkTimer = null;
     grid.touch();

@@ -35,7 +35,7 @@ const settingText = (setting) =>
         .join(", ");
 
 async function look() {
-  const found = await tried(() => ask("/v1/rollout"));
+  const found = await tried(() => ask("/v1/rollout"), tell, "look");
   if (!found) return;
   part("rollout").hidden = false;
   const state = part("state");
@@ -119,7 +119,7 @@ function stages(found) {
 }
 
 async function evidence() {
-  const found = await tried(() => ask("/v1/rollout/evidence", { hours: HOURS }));
+  const found = await tried(() => ask("/v1/rollout/evidence", { hours: HOURS }), tell, "look");
   if (!found) return;
   const { totals } = found;
   const count = (name) => totals[name].toLocaleString("en-US");

@@ -8,6 +8,7 @@ import {
   part,
   ready,
   short,
+  tell,
   tried,
   wait,
 } from "./desk.js";
@@ -32,7 +33,7 @@ const bytes = (size) =>
 const sum = (samples) => Object.values(samples).reduce((all, each) => all + each, 0);
 
 async function look() {
-  const found = await tried(() => ask("/v1/desk/state"));
+  const found = await tried(() => ask("/v1/desk/state"), tell, "look");
   if (!found) {
     part("state").dataset.state = "bad";
     part("state").textContent = "No answer";
