@@ -46,12 +46,12 @@ def render(drawing: Drawing) -> str:
     return "".join(parts[piece] if k % 2 else piece for k, piece in enumerate(pieces))
 
 
-def data_text(drawing: Drawing) -> str:
-    """Return what the page's script reads, as JSON that no tag can end.
+def data_of(drawing: Drawing) -> dict[str, Any]:
+    """Return what a page's script reads, as JSON has it.
 
     Numbers are the bytes of their float64 in base64, so that they arrive bit for bit.
     """
-    data = {
+    return {
         "title": _shown(drawing.title),
         "isIntraday": drawing.is_intraday,
         "points": drawing.points,
@@ -78,7 +78,11 @@ def data_text(drawing: Drawing) -> str:
             "dark": {**DARK, "lines": DARK_LINES},
         },
     }
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+
+
+def data_text(drawing: Drawing) -> str:
+    """Return what the page's script reads, as JSON that no tag can end."""
+    text = json.dumps(data_of(drawing), separators=(",", ":"), allow_nan=False)
     # "<" and "&" end or begin nothing then; other signs that matter are escaped by ASCII alone.
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

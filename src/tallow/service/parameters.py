@@ -5,6 +5,7 @@ Of a model FastAPI says itself which it does not have; of a route without one it
 
 from __future__ import annotations
 
+from functools import cache
 from typing import get_origin
 
 from fastapi.routing import APIRoute
@@ -20,10 +21,11 @@ async def require_parameters(connection: HTTPConnection) -> None:
     if connection.scope["type"] != "http" or not given:
         return
     route: APIRoute = connection.scope["route"]
-    models = [each.field_info.annotation for each in route.dependant.query_params]
+    declared = route.dependant.query_params
+    models = [model for each in declared if (model := _model_of(each.field_info.annotation))]
     many = {name for model in models for name in _of_many(model)}
-    if not any(_is_model(each) for each in models):
-        known = [each.alias for each in route.dependant.query_params]
+    if not models:
+        known = [each.alias for each in declared]
         for name in given:
             if name not in known:
                 raise ParameterError(
@@ -40,13 +42,14 @@ async def require_parameters(connection: HTTPConnection) -> None:
             )
 
 
-def _is_model(annotation: object) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def _model_of(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
 
 
-def _of_many(annotation: object) -> frozenset[str]:
-    """Return the parameters of a model that may be given again."""
-    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-        return frozenset()
-    fields = annotation.model_fields.items()
+@cache
+def _of_many(model: type[BaseModel]) -> frozenset[str]:
+    """Return the parameters of a model that may be given again; each request asks."""
+    fields = model.model_fields.items()
     return frozenset(name for name, field in fields if get_origin(field.annotation) is tuple)

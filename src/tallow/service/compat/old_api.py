@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -51,9 +52,14 @@ class OldRoute(NamedTuple):
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the parts of a path that is this route's; None where it is another's."""
-        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
-        found = re.fullmatch(pattern, path)
+        found = _pattern_of(self.path).fullmatch(path)
         return None if found is None else found.groupdict()
+
+
+@cache
+def _pattern_of(path: str) -> re.Pattern[str]:
+    """Return what a route's path matches; each request asks all routes."""
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
 
 
 class OldApi:

@@ -107,7 +107,8 @@ def trend_of(days: DayHistory) -> OldRow:
 def sequences_of(days: DayHistory, stock: OldRow, trend: OldRow) -> OldRow:
     """Return runs of days that are mambas, and of days that are none; without a trend, nothing."""
     side = trend["Type"]
-    moves = [] if side == NEUTRAL else [_move(*each, side) for each in _with_means(days)]
+    pairs = zip(days.rows, days.volumes, strict=True)
+    moves = [] if side == NEUTRAL else [_move(row, mean, side) for row, mean in pairs]
     runs = [_run(list(run)) for _, run in groupby(moves, lambda move: move["IsMamba"])]
     strong = [run["Length"] for run in runs if run["Type"] == "MAMBA"]
     others = [run["Length"] for run in runs if run["Type"] != "MAMBA"]
@@ -133,10 +134,6 @@ _NO_RUN = {
     "Moves": None,
     "Strength": 0.0,
 }
-
-
-def _with_means(days: DayHistory) -> list[tuple[OldRow, float | None]]:
-    return list(zip(days.rows, days.volumes, strict=True))
 
 
 def _move(row: OldRow, mean: float | None, side: str) -> OldRow:

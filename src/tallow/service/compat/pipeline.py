@@ -126,8 +126,8 @@ def _filter(days: DayHistory, stock: OldRow) -> OldRow:
         "LastCandle": last,
         "ClosePrice": last["close"],
         "DailyVolume": last["volume"],
-        "EMA50": _rounded(average),
-        "RSI14": _rounded(index),
+        "EMA50": _or_zero(average),
+        "RSI14": _or_zero(index),
         "IsBullish": mamba and side == BULLISH,
         "IsBearish": mamba and side == BEARISH,
         "SequenceAnalysis": found,
@@ -167,7 +167,7 @@ def filtered_row(number: int, item: OldRow, moment: str) -> OldRow:
     return row
 
 
-def _rounded(number: float | None) -> float:
+def _or_zero(number: float | None) -> float:
     return 0.0 if number is None else number
 
 

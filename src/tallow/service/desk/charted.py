@@ -16,7 +16,7 @@ from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.schema import time_view
 from tallow.data.store.log import Selection
 from tallow.plots.build import draw
-from tallow.plots.page import data_text
+from tallow.plots.page import data_of
 from tallow.plots.placing import placings
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import ProcessingResult
@@ -67,8 +67,7 @@ def chart_of(service: Service, instrument: str, asked: ChartQuestion) -> bytes:
     thinned = thin(drawing, per)
     revised = _revised_at(service, instrument, drawing.times)
     corrected = np.unique(np.searchsorted(thinned.times, revised, "right") - 1)
-    data: dict[str, Any] = orjson.loads(data_text(thinned))
-    data |= {
+    data = data_of(thinned) | {
         "per": per,
         "bars": drawing.bars,
         "earlier": first,

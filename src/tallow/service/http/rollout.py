@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from tallow.migrate.rollout.journal import ActionRequest
+from tallow.service.http.formats import JSON
 from tallow.service.http.sending import body_of, read_model, send_json
 from tallow.service.keys.guard import caller_of
 from tallow.service.limits import ROLLOUT_CALLS_MAX, ROLLOUT_HOURS_MAX, ROLLOUT_REASON_MAX
@@ -18,8 +19,6 @@ from tallow.service.rollout_access import Action
 from tallow.service.service import Service
 from tallow.service.writes.routes import KEPT, IdempotencyKey
 from tallow.service.writes.writing import named_request
-
-JSON = "application/json"
 
 _STATE: dict[str, Any] = {
     "experiment": "new-engine",

@@ -22,16 +22,17 @@ SOCKET = "WEBSOCKET"
 """What stands for the method of a WebSocket."""
 
 
-FIRST_PAGE = "/"
-"""All addresses begin so: it stands for itself alone."""
-
-
 class AddressRole(NamedTuple):
-    """The role that addresses with a beginning need."""
+    """The role that addresses with a beginning need; or one alone, where that is all of it."""
 
     method: str
     beginning: str
     role: Role
+    is_whole: bool = False
+
+    def is_of(self, path: str) -> bool:
+        """Say whether a path is among these addresses."""
+        return path == self.beginning if self.is_whole else path.startswith(self.beginning)
 
 
 ADDRESSES = (
@@ -52,7 +53,7 @@ ADDRESSES = (
     AddressRole("GET", "/desk", Role.PUBLIC),
     AddressRole("POST", "/desk/_nicegui_ws/", Role.PUBLIC),
     AddressRole(SOCKET, "/desk/_nicegui_ws/", Role.PUBLIC),
-    AddressRole("GET", FIRST_PAGE, Role.PUBLIC),
+    AddressRole("GET", "/", Role.PUBLIC, is_whole=True),
     AddressRole("GET", "/metrics", Role.READ),
     AddressRole("GET", "/v1/", Role.READ),
     AddressRole(SOCKET, "/v1/stream", Role.READ),
@@ -69,10 +70,7 @@ def declared_role(method: str, path: str) -> Role | None:
     """Return the role that an address needs by the table; None where it says none."""
     asked = "GET" if method == "HEAD" else method
     for each in ADDRESSES:
-        is_it = (
-            path == FIRST_PAGE if each.beginning == FIRST_PAGE else path.startswith(each.beginning)
-        )
-        if each.method == asked and is_it:
+        if each.method == asked and each.is_of(path):
             return each.role
     return None
 

@@ -29,17 +29,22 @@ class QuarantinedRow(BaseModel):
     text: str = Field(description="What the rule asks for, and what to do.")
 
 
-class WriteReceipt(BaseModel):
-    """What became of the rows of a write: all of it is durable."""
+class ReceiptCounts(BaseModel):
+    """What every receipt says of its write, which is durable."""
 
     entry: int = Field(description="The write's number in the store's ledger.")
     received_at: str | None = Field(description="Its receipt time; null where nothing changed.")
     rows_in: int
     new: int
     revised: int = Field(description="Candles that said something else before.")
-    deleted: int
     identical: int = Field(description="Rows that say what is known, or what another row says.")
     quarantined: int
+
+
+class WriteReceipt(ReceiptCounts):
+    """What became of the rows of a write: all of it is durable."""
+
+    deleted: int
     quarantine: list[QuarantinedRow] = Field(
         description=f"The first {RECEIPT_ROWS_MAX} quarantined rows."
     )
@@ -84,17 +89,29 @@ def of_deletion(report: WriteReport) -> str:
     return _text(report, revised=0, deleted=report.revised, rows=report.quarantine)
 
 
-def _text(report: WriteReport, *, revised: int, deleted: int, rows: pl.DataFrame) -> str:
+def counts_of(report: WriteReport) -> dict[str, Any]:
+    """Return what every receipt says of a write; see `ReceiptCounts`."""
     received = report.received_at
-    said = {
+    return {
         "entry": report.entry,
         "received_at": None if received is None else from_us(received).isoformat(),
         "rows_in": report.rows_in,
         "new": report.new,
-        "revised": revised,
-        "deleted": deleted,
+        "revised": report.revised,
         "identical": report.identical,
         "quarantined": report.quarantined,
+    }
+
+
+def rule_text(rule: str) -> str:
+    """Return what a rule asks for, and what to do; empty of one that is not known."""
+    return _TEXTS.get(rule, "")
+
+
+def _text(report: WriteReport, *, revised: int, deleted: int, rows: pl.DataFrame) -> str:
+    said = counts_of(report) | {
+        "revised": revised,
+        "deleted": deleted,
         "quarantine": [_row(row) for row in rows.head(RECEIPT_ROWS_MAX).iter_rows(named=True)],
     }
     return orjson.dumps(said).decode()
@@ -107,5 +124,5 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "instrument": row["instrument"],
         "timestamp": None if moment is None else moment.isoformat(),
         "rule": row["rule"],
-        "text": _TEXTS.get(row["rule"], ""),
+        "text": rule_text(row["rule"]),
     }

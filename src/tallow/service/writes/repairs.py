@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from tallow.core.errors import CandleInputError, near_matches
 from tallow.core.text import counted
-from tallow.core.time import from_us, now_us
+from tallow.core.time import now_us
 from tallow.data.ingest.documents import find_repairs
 from tallow.data.ingest.repair_table import (
     QUARANTINE_ID,
@@ -25,7 +25,6 @@ from tallow.data.ingest.repair_table import (
     is_repair_table,
     repair_table,
 )
-from tallow.data.reading.rules import RULES
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
 from tallow.data.store.store import Store
 from tallow.data.store.write import WriteReport
@@ -34,13 +33,13 @@ from tallow.service.limits import RECEIPT_ROWS_MAX, REPAIRED_ROWS_MAX
 from tallow.service.problems import WRITE_PROBLEMS
 from tallow.service.service import Service
 from tallow.service.writes.decoding import CSV, JSON, LINES, as_file, items
+from tallow.service.writes.receipts import ReceiptCounts, counts_of, rule_text
 from tallow.service.writes.routes import IdempotencyKey, Zone, described, written
 from tallow.service.writes.writing import Work
 
 CELLS = ("instrument", "timestamp", *NUMBERS, OPEN_INTEREST)
 """What of a row may be corrected."""
 
-_RULES = {rule.name: f"{rule.text}; {rule.hint}" for rule in RULES}
 _TYPES = (JSON, LINES, CSV)
 
 
@@ -52,16 +51,9 @@ class RefusedRow(BaseModel):
     text: str = Field(description="What the rule asks for, and what to do.")
 
 
-class RetryReceipt(BaseModel):
+class RetryReceipt(ReceiptCounts):
     """What became of quarantined rows that were read again."""
 
-    entry: int = Field(description="The write's number in the store's ledger.")
-    received_at: str | None = Field(description="Its receipt time; null where nothing changed.")
-    rows_in: int
-    new: int
-    revised: int
-    identical: int
-    quarantined: int
     settled: list[int] = Field(description="Rows of the quarantine that wait no more.")
     refused: list[RefusedRow] = Field(
         description=f"The first {RECEIPT_ROWS_MAX} rows that still break a rule."
@@ -151,21 +143,12 @@ def read_retry(store: Store, body: bytes, kind: str, timezone: str | None) -> Re
 def receipt_of(retry: Retry) -> Callable[[WriteReport], str]:
     """Return what makes the receipt of these rows of their write's report."""
     refused = [
-        {"id": number, "rule": rule, "text": _RULES.get(rule, "")}
+        {"id": number, "rule": rule, "text": rule_text(rule)}
         for number, rule in list(retry.part.refused.items())[:RECEIPT_ROWS_MAX]
     ]
 
     def answer(report: WriteReport) -> str:
-        received = report.received_at
-        said = {
-            "entry": report.entry,
-            "received_at": None if received is None else from_us(received).isoformat(),
-            **{name: getattr(report, name) for name in ("rows_in", "new", "revised")},
-            "identical": report.identical,
-            "quarantined": report.quarantined,
-            "settled": retry.settles,
-            "refused": refused,
-        }
+        said = counts_of(report) | {"settled": retry.settles, "refused": refused}
         return orjson.dumps(said).decode()
 
     return answer

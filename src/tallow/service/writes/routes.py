@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel
@@ -45,8 +45,20 @@ Zone = Annotated[
     str | None, Query(max_length=64, description="Zone of times without one: Asia/Kolkata.")
 ]
 
-CLIENT_LEFT = 499
+_CLIENT_LEFT = 499
 """Status of an answer that nobody reads; it is for the log."""
+
+
+class SentBody(NamedTuple):
+    """A body as it was sent."""
+
+    packed: bytes
+    kind: str
+    encoding: str
+
+    def unpacked(self) -> bytes:
+        """Return what it says; errors are those of `unpack`."""
+        return unpack(self.packed, self.encoding)
 
 
 def make_router(service: Service) -> APIRouter:
@@ -86,20 +98,32 @@ async def written(
     *said: str,
 ) -> Response:
     """Read a write's body, do it once under its key, and answer it with its receipt."""
+
+    async def do(sent: SentBody) -> Response:
+        named = None
+        if key is not None:
+            asked = (request.url.path, sent.kind, sent.encoding, *said)
+            caller, texts = caller_of(request.state).id, [each.encode() for each in asked]
+            named = named_request(caller, key, *texts, sent.packed)
+        return _answered(await service.writes.do(named, lambda: work(sent.unpacked(), sent.kind)))
+
+    return await with_body(service, request, types, do)
+
+
+async def with_body(
+    service: Service,
+    request: Request,
+    types: tuple[str, ...],
+    use: Callable[[SentBody], Awaitable[Response]],
+) -> Response:
+    """Read a write's body, which counts among those that wait until it is used, and use it."""
     kind = media_type(request.headers.get("content-type", ""), types)
     encoding = request.headers.get("content-encoding", "")
     try:
         with service.writes.taken_in() as took:
-            sent = await read_body(request, took)
-            named = None
-            if key is not None:
-                asked = (request.url.path, kind, encoding, *said)
-                caller, texts = caller_of(request.state).id, [each.encode() for each in asked]
-                named = named_request(caller, key, *texts, sent)
-            done = await service.writes.do(named, lambda: work(unpack(sent, encoding), kind))
+            return await use(SentBody(await read_body(request, took), kind, encoding))
     except ClientDisconnect:
-        return Response(status_code=CLIENT_LEFT)
-    return _answered(done)
+        return Response(status_code=_CLIENT_LEFT)
 
 
 def _answered(answer: WriteAnswer) -> Response:

@@ -8,7 +8,6 @@ import orjson
 import polars as pl
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from tallow.core.errors import UniverseError
@@ -20,9 +19,8 @@ from tallow.service.errors import BodyTooLargeError, WrongListError
 from tallow.service.limits import MEMBERS_MAX
 from tallow.service.problems import WRITE_PROBLEMS
 from tallow.service.service import Service
-from tallow.service.writes.bodies import read_body, unpack
-from tallow.service.writes.decoding import CSV, JSON, TOML, as_file, media_type
-from tallow.service.writes.routes import CLIENT_LEFT
+from tallow.service.writes.decoding import CSV, JSON, TOML, as_file
+from tallow.service.writes.routes import SentBody, with_body
 
 _TYPES = (JSON, CSV, TOML)
 _COLUMNS = ("instrument", "from", "to", "universe", "sector")
@@ -82,17 +80,14 @@ def make_router(service: Service) -> APIRouter:
         `sector`; CSV and TOML are as `tallow universe add` reads them. Sent again, it changes
         nothing.
         """
-        kind = media_type(request.headers.get("content-type", ""), _TYPES)
-        encoding = request.headers.get("content-encoding", "")
-        try:
-            with service.writes.taken_in() as took:
-                sent = await read_body(request, took)
-                made = await service.writes.run(
-                    lambda: _record(service, read_list(unpack(sent, encoding), kind, name))
-                )
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_LEFT)
-        return Response(made, media_type=JSON)
+
+        async def record(sent: SentBody) -> Response:
+            made = await service.writes.run(
+                lambda: _record(service, read_list(sent.unpacked(), sent.kind, name))
+            )
+            return Response(made, media_type=JSON)
+
+        return await with_body(service, request, _TYPES, record)
 
     return router
 
