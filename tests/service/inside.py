@@ -1,10 +1,10 @@
-"""A service and its server inside the test, which so may change the live engine."""
+"""A service and its server inside the test, which so may change the live engine; and waiting."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tallow.serve.service import make_server
@@ -12,7 +12,7 @@ from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
 from tests.service.program import free_port
 
-SECONDS_TO_START = 30
+SECONDS_TO_START, SECONDS_TO_BE_SO = 30, 30
 
 
 @contextmanager
@@ -32,3 +32,11 @@ def serving(settings: ServiceSettings, *, desk: bool = False) -> Iterator[tuple[
         finally:
             server.should_exit = True
             thread.join()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Look again and again whether something is so; fail where it does not become so in time."""
+    until = time.monotonic() + SECONDS_TO_BE_SO
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.02)

@@ -10,10 +10,9 @@ import contextlib
 import json
 import shutil
 import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +25,7 @@ from websockets.sync.client import connect
 
 from tallow.serve.metrics_page import metrics_page
 from tallow.service.metrics import FAMILIES, PREFIX
+from tests.service.inside import wait_until
 from tests.service.program import free_port, served
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -70,13 +70,6 @@ def metrics(url: str) -> dict[str, Metric]:
 def value(url: str, name: str, **labels: str) -> float:
     samples = [sample for family in metrics(url).values() for sample in family.samples]
     return next(each.value for each in samples if (each.name, each.labels) == (name, labels))
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def test_the_families_declared_are_those_exposed(url: str) -> None:

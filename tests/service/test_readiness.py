@@ -6,7 +6,6 @@ Method: services without a server, one for each reason, and a feed whose candles
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tallow.service.readiness import reasons
 from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
 from tests.service.asking import Client
+from tests.service.inside import wait_until
 
 
 def settings_for(folder: Path, **more: object) -> ServiceSettings:
@@ -75,13 +75,6 @@ class LateFeed(IdleFeed):
 class LateService(Service):
     def _open_feed(self) -> Feed:
         return LateFeed()
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def test_a_feed_that_lags_is_said_and_its_bar_is_timed_from_its_close(tmp_path: Path) -> None:
