@@ -62,10 +62,11 @@ test: lint  ## Check format, style and types, run all tests, report coverage
 	NUMBA_DISABLE_JIT=1 $(PYTEST) tests -m 'twin and not nightly' --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 
-docs: setup  ## Write docs/indicators.md, api.md and metrics.md from declarations and docstrings
+docs: setup  ## Write pages, and the dashboard for Grafana, from declarations and docstrings
 	$(BIN)/python -m tallow.serve.reference > docs/indicators.md
 	$(BIN)/python -m tallow.serve.api_page > docs/api.md
 	$(BIN)/python -m tallow.serve.metrics_page > docs/metrics.md
+	$(BIN)/python -m tallow.serve.grafana_dashboard > deploy/grafana/tallow.json
 
 picture: setup  ## Draw docs/demo.svg and docs/chart.svg from a run of the demo
 	$(BIN)/python docs/picture.py

@@ -17,7 +17,7 @@ from tallow.core.errors import StoreError
 from tallow.data.feeds.feed import Feed, FeedBatch
 from tallow.data.feeds.idle import IdleFeed
 from tallow.service.read_settings import read_settings
-from tallow.service.readiness import reasons
+from tallow.service.readiness import ready_parts, reasons
 from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
 from tests.service.asking import Client
@@ -39,6 +39,7 @@ def test_a_service_is_ready_and_stopping_is_said_alone(tmp_path: Path) -> None:
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with Service(settings_for(tmp_path, disk_free_min=10**18)) as service:
         (found,) = reasons(service)
+        assert ready_parts(service) == {"feed": 1.0, "live": 1.0, "store": 1.0, "disk": 0.0}
     assert found.startswith("disk: free=")
     assert found.endswith(" bytes; must be at least 1,000,000,000,000,000,000")
 

@@ -12,8 +12,8 @@ import pytest
 
 from tallow.core.errors import RolloutError
 from tallow.migrate.evidence import Judgement, Observation
-from tallow.migrate.rollout.plan import EXAMPLE, read_plan
-from tallow.migrate.rollout.rollout import Rollout
+from tallow.migrate.rollout.plan import EXAMPLE, read_paths, read_plan
+from tallow.migrate.rollout.rollout import Rollout, revert
 from tallow.migrate.shadow import EvidenceStore
 from tallow.service.rollout_watch import RolloutWatch
 
@@ -27,7 +27,7 @@ def plan(tmp_path: Path) -> Path:
 
 def test_without_a_plan_there_is_nothing() -> None:
     watch = RolloutWatch(None)
-    assert (watch.stage(), watch.mismatches()) == ({}, {})
+    assert (watch.stage(), watch.mismatches(), watch.is_reverted()) == ({}, {}, None)
 
 
 def test_a_plan_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -43,6 +43,9 @@ def test_the_stage_follows_the_log(plan: Path) -> None:
     assert watch.stage() == {"shadow": 1.0}
     rollout.advance("it is right")
     assert watch.stage() == {"10%": 1.0}
+    assert watch.is_reverted() is False
+    revert(read_paths(plan), "it is wrong", "me")
+    assert watch.is_reverted() is True
 
 
 def test_mismatches_of_the_last_hour_are_added_up_and_no_file_is_made(plan: Path) -> None:

@@ -22,6 +22,7 @@ from prometheus_client.core import (
 
 import tallow
 from tallow.service.measures import BOUNDS, DROPS, ERRORS, STAGES, STATUSES, Durations
+from tallow.service.readiness import free_bytes, ready_parts
 
 if TYPE_CHECKING:
     from tallow.service.service import Service
@@ -89,6 +90,13 @@ FAMILIES = (
         "version",
         "The version that runs: always 1.",
         lambda _: {tallow.__version__: 1.0},
+    ),
+    MetricFamily(
+        "ready",
+        "gauge",
+        "part",
+        "1 if a part is ready, as `/readyz` sees it; 0 if not. That answer says why.",
+        ready_parts,
     ),
     MetricFamily(
         "processing_seconds",
@@ -220,6 +228,13 @@ FAMILIES = (
         lambda service: service.rollout.stage(),
     ),
     MetricFamily(
+        "rollout_reverted",
+        "gauge",
+        "",
+        "1 if the rollout was reverted: nothing is served by the candidate; 0 elsewhere.",
+        lambda service: _one(service.rollout.is_reverted()),
+    ),
+    MetricFamily(
         "cache_answers_total",
         "counter",
         "result",
@@ -233,6 +248,20 @@ FAMILIES = (
         "",
         "What the cache of answers holds.",
         lambda service: _one(service.engine.cache.counters.bytes),
+    ),
+    MetricFamily(
+        "disk_free_bytes",
+        "gauge",
+        "",
+        "What is free on the disk of the store's folder.",
+        lambda service: _one(free_bytes(service)),
+    ),
+    MetricFamily(
+        "tail_rows",
+        "gauge",
+        "",
+        "Rows in the store's durable tail at the last write; beyond 524,288 flushes fail.",
+        lambda service: _one(service.store.backend.tail_rows()),
     ),
     MetricFamily("memory_bytes", "gauge", "", "Resident memory of the process.", _memory),
     MetricFamily("open_files", "gauge", "", "Open files and sockets of the process.", _open_files),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,18 @@ def reasons(service: Service) -> list[str]:
     """Return why a service is not ready: nothing where it is. May take as long as a disk does."""
     if service.is_stopping:
         return ["stopping"]
-    return [*_of_feed(service), *_of_engine(service), *_of_store(service), *_of_disk(service)]
+    return [each for part in PARTS.values() for each in part(service)]
+
+
+def ready_parts(service: Service) -> dict[str, float]:
+    """Return by each part of a service 1 if it is ready, 0 if not; may take as a disk does."""
+    return {name: float(not any(part(service))) for name, part in PARTS.items()}
+
+
+def free_bytes(service: Service) -> int | None:
+    """Return what is free on the store's disk; None for a store that is elsewhere."""
+    folder = Path(service.settings.store)
+    return shutil.disk_usage(folder).free if folder.is_dir() else None
 
 
 def notes(service: Service) -> list[str]:
@@ -57,6 +68,15 @@ def _of_store(service: Service) -> Iterator[str]:
 
 
 def _of_disk(service: Service) -> Iterator[str]:
-    folder, least = Path(service.settings.store), service.settings.disk_free_min
-    if folder.is_dir() and (free := shutil.disk_usage(folder).free) < least:
+    free, least = free_bytes(service), service.settings.disk_free_min
+    if free is not None and free < least:
         yield f"disk: free={free:,} bytes; must be at least {least:,}"
+
+
+PARTS: Mapping[str, Callable[[Service], Iterator[str]]] = {
+    "feed": _of_feed,
+    "live": _of_engine,
+    "store": _of_store,
+    "disk": _of_disk,
+}
+"""What says why a part of a service is not ready; the names are those that reasons begin with."""

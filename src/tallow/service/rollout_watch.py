@@ -11,6 +11,7 @@ from tallow.core.errors import EvidenceError, RolloutError
 from tallow.migrate.evidence import Totals
 from tallow.migrate.rollout.journal import Journal
 from tallow.migrate.rollout.plan import Places, read_paths
+from tallow.migrate.rollout.state import RolloutState
 from tallow.migrate.shadow import EvidenceStore
 from tallow.service.logs import log_event
 
@@ -33,13 +34,22 @@ class RolloutWatch:
 
     def stage(self) -> Mapping[str, float]:
         """Return 1 by the name of the stage; nothing where there is none."""
+        state = self._state()
+        return {} if state is None else {state.stage: 1.0}
+
+    def is_reverted(self) -> bool | None:
+        """Say whether the rollout was reverted; None where there is none."""
+        state = self._state()
+        return None if state is None else state.phase == "reverted"
+
+    def _state(self) -> RolloutState | None:
         if self._journal is None:
-            return {}
+            return None
         try:
-            return {self._journal.refresh().stage: 1.0}
+            return self._journal.refresh()
         except RolloutError as error:
             log_event("error", kind="rollout", text=str(error))
-            return {}
+            return None
 
     def mismatches(self) -> Mapping[str, float]:
         """Return how many values of the last hour differ, by how; nothing without evidence."""

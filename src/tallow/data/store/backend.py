@@ -243,6 +243,10 @@ class Backend(Protocol):
         """Take over all of another store, as it is: all or nothing; this one must be empty."""
         ...
 
+    def tail_rows(self) -> int | None:
+        """Return how many rows were in the durable tail at the last write; None without a tail."""
+        ...
+
     def flush(self) -> None:
         """Move the durable tail, where there is one, to where the rest is."""
         ...

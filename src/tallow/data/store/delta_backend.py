@@ -68,6 +68,10 @@ class DeltaBackend(DeltaLog):
         """Return how much there is, and how it is stored."""
         return self.view().stats()
 
+    def tail_rows(self) -> int | None:
+        """Return how many rows were in the tail at the last write of this process."""
+        return self.tail_file.written.rows
+
     def damaged(self) -> list[str]:
         """Return what is wrong with which files."""
         return list(damaged(self.location, self.files().facts).values())

@@ -225,6 +225,10 @@ class PostgresBackend:
             session.run(f"UPDATE tallow.facts SET {facts}")
             PostgresLedger(lambda: nullcontext(session)).load(found.entries, found.quarantine)
 
+    def tail_rows(self) -> int | None:
+        """Return None: there is no tail."""
+        return None
+
     def flush(self) -> None:
         """Do nothing: there is no tail."""
 
