@@ -19,7 +19,7 @@ SEED := $(shell date +%s)
 MINUTES := 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench against lint format docs picture soak nightly
+.PHONY: help setup demo test bench against lint format docs site picture soak nightly
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ docs: setup  ## Write pages, and the dashboard for Grafana, from declarations an
 	$(BIN)/python -m tallow.serve.api_page > docs/api.md
 	$(BIN)/python -m tallow.serve.metrics_page > docs/metrics.md
 	$(BIN)/python -m tallow.serve.grafana_dashboard > deploy/grafana/tallow.json
+
+site: setup  ## Build the documentation into build/site, as a folder that any web server shows
+	$(BIN)/python -m tools.site build/site
 
 picture: setup  ## Draw docs/demo.svg and docs/chart.svg from a run of the demo
 	$(BIN)/python docs/picture.py

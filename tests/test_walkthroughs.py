@@ -23,6 +23,9 @@ LEAST = {"README.md": 21, "CONTRIBUTING.md": 3, "docs/tutorial.md": 10}
 REFERENCES = {"docs/screens.md": 2, "docs/leaks.md": 3, "docs/alerts.md": 2, "docs/keys.md": 2}
 """Pages whose commands are asked of the demo's candles, in a file and in a store; and how many."""
 
+REPEATED = {"docs/index.md": "README.md"}
+"""Pages that show nothing but commands of another one, which is run."""
+
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path) -> None:
@@ -49,7 +52,22 @@ def test_all_pages_that_show_commands_are_run() -> None:
         for language, text in blocks(page)
         if language == "bash" and re.search(r"^(tallow|make) ", text, re.MULTILINE)
     }
-    assert shown == {*PAGES, *REFERENCES}
+    assert shown == {*PAGES, *REFERENCES, *REPEATED}
+
+
+@pytest.mark.parametrize("page", REPEATED)
+def test_commands_that_a_page_repeats_are_those_of_the_other(page: str) -> None:
+    own, other = (
+        {
+            command
+            for kind, text in blocks(ROOT / name)
+            if kind == "bash"
+            for command in commands(text)
+        }
+        for name in (page, REPEATED[page])
+    )
+    assert own
+    assert own <= other
 
 
 @pytest.mark.parametrize("page", PAGES)
