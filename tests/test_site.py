@@ -24,6 +24,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from tallow.core.registry import registry
 from tests.devtools import browsing
 from tools.site.navigation import (
     GENERATED,
@@ -176,6 +177,24 @@ def check_search(site: Path, folder: Path) -> None:
             assert page.console == [] or place.startswith("file:")
 
 
+def check_texts(site: Path) -> None:
+    """Look at what is there for programs that read text."""
+    listed = (site / "llms.txt").read_text("utf-8")
+    assert listed.startswith("# Tallow\n\n> Candle analytics for trading backends, in Python. One")
+    links = LINK.findall(listed)
+    assert links
+    assert [each for each in links if not (site / each).is_file()] == []
+    names = {name for name in sources().values() if name not in {"index.md", "adr/index.md"}}
+    assert names <= set(links)
+    full = (site / "llms-full.txt").read_text("utf-8")
+    for indicator in registry().by_name.values():
+        if indicator.family is None:
+            name = indicator.name
+            assert f"\n- [{name}](indicators/{name}.md): {indicator.title}\n" in listed
+            assert indicator.formula.replace("|", "\\|").replace("*", "\\*") in full, name
+    assert not re.search(r"toctree|orphan: true", listed + full)
+
+
 def test_the_site_is_whole_and_can_be_searched(tmp_path: Path) -> None:
     pytest.importorskip("sphinx", reason="sphinx is not installed: no site to look at")
     site = tmp_path / "below" / "site"
@@ -185,5 +204,6 @@ def test_the_site_is_whole_and_can_be_searched(tmp_path: Path) -> None:
     done = subprocess.run(words, cwd=ROOT, env=own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert check_links(site) > 5_000
+    check_texts(site)
     if shutil.which("chromium"):
         check_search(site, tmp_path)

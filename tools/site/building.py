@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sphinx.cmd.build import build_main
 
-from tools.site.generated import write_commands, write_indicators
+from tools.site.generated import shown_indicators, write_commands, write_indicators
+from tools.site.llms import write_texts
 from tools.site.navigation import ROOT, SiteError, check_navigation, read_navigation
 from tools.site.staging import stage
 
@@ -25,7 +26,8 @@ def build(target: Path, root: Path = ROOT) -> None:
     """
     if target.exists() and any(target.iterdir()) and not (target / MARK).exists():
         raise SiteError(f"{target}: holds something else than a site; name an empty folder")
-    check_navigation(read_navigation(root), root)
+    parts = read_navigation(root)
+    check_navigation(parts, root)
     with tempfile.TemporaryDirectory() as folder:
         pages, html = Path(folder, "pages"), Path(folder, "html")
         pages.mkdir()
@@ -33,6 +35,7 @@ def build(target: Path, root: Path = ROOT) -> None:
         write_commands(pages)
         write_indicators(pages)
         _run_sphinx(pages, html)
+        write_texts(pages, html, parts, shown_indicators())
         (html / MARK).touch()
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -67,8 +67,14 @@ def write_indicators(pages: Path) -> None:
     """
     folder = pages / "indicators"
     folder.mkdir()
-    for indicator in (each for each in registry().by_name.values() if each.family is None):
+    for indicator in shown_indicators():
         (folder / f"{indicator.name}.md").write_text(indicator_page(indicator), "utf-8")
+
+
+def shown_indicators() -> list[Indicator]:
+    """Return the indicators that have a page of their own, by name."""
+    found = (each for each in registry().by_name.values() if each.family is None)
+    return sorted(found, key=lambda each: each.name)
 
 
 def indicator_page(indicator: Indicator) -> str:
