@@ -49,6 +49,7 @@ ALIASES = {"": "engine", "__main__": "serve"}
 LIBRARIES = {
     "adbc_driver_manager": "data",
     "adbc_driver_postgresql": "data",
+    "apprise": "alerts",
     "deltalake": "data",
     "exchange_calendars": "core",
     "fastapi": "service",

@@ -11,11 +11,12 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tallow.alerts import Alert, AlertRecord, LogSink, Watch
+from tallow.alerts import Alert, AlertRecord, LogSink, Outbox, QuietHours, Watch
 from tallow.core.errors import AlertError
 from tests.alerts.markets import candles, engine, planted, rules
 
@@ -144,3 +145,25 @@ def test_a_file_that_is_no_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AlertError, match=f"record={path}; file is not a database"):
         AlertRecord(path)
     assert os.path.getsize(path) > 0  # noqa: PTH202 - it is left as it was
+
+
+def test_what_was_held_for_a_sink_that_is_gone_is_dropped(tmp_path: Path) -> None:
+    at = datetime(2025, 7, 18, 22, tzinfo=UTC)
+    quiet = QuietHours.of("21:00-07:00", "UTC", frozenset({"urgent"}))
+    alerts = [("r", Alert(name, name, "A", "5m", at, at, "why")) for name in ("calm", "urgent")]
+    for name in ("log", "other"):
+        sink = LogSink(tmp_path / name)
+        outbox = Outbox([sink], tmp_path / "record", quiet, lambda: at)
+        if name == "log":
+            outbox.put(alerts)
+        outbox.hand_out_waiting()
+        assert [each.rule for _, each in outbox.record.waiting()] == ["calm"]
+        outbox.close()
+    # At seven hours are no longer quiet.
+    other = LogSink(tmp_path / "other")
+    outbox = Outbox([other], tmp_path / "record", quiet, lambda: at + timedelta(hours=9))
+    outbox.hand_out_waiting()
+    outcomes = [(cause, outcome) for cause, _, outcome, _ in outbox.record.deliveries()]
+    outbox.close()
+    assert outcomes == [("calm", "dropped"), ("urgent", "sent")]
+    assert not (tmp_path / "other").exists()

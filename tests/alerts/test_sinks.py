@@ -9,19 +9,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tallow.alerts import Alert, LogSink, UnsentError, Watch, WebhookSink
+from tallow.alerts import Alert, AppriseSink, LogSink, UnsentError, Watch, WebhookSink
 from tallow.alerts.record import AlertRecord
 from tallow.alerts.sending import Sender
 from tallow.core.errors import AlertError
+from tests.alerts.hooks import Answer, server, status
 from tests.alerts.markets import candles, engine, rules
 
 MOMENT = datetime(2025, 7, 18, 3, 50, tzinfo=UTC)
@@ -30,50 +28,6 @@ HIDDEN = "hunter2hunter2"
 
 def alert(number: int = 1) -> Alert:
     return Alert(f"c{number}", "near", "A", "5m", MOMENT, MOMENT, "since", {"x": 1.0, "y": None})
-
-
-Answer = Callable[[Any, int], None]
-
-
-@contextmanager
-def server(answer: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Run a server; yield its address, and what it was sent."""
-    seen: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append(
-                {"headers": dict(self.headers), "path": self.path, "body": json.loads(body)}
-            )
-            answer(self, len(seen))
-
-        do_GET = do_POST  # noqa: N815 - a redirect that was followed would show
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{http.server_port}", seen
-    finally:
-        http.shutdown()
-        http.server_close()
-
-
-def status(*codes: int, **headers: str) -> Answer:
-    """Return an answer with these codes, one after the other; the last one goes on."""
-
-    def answer(handler: Any, number: int) -> None:
-        handler.send_response(codes[min(number, len(codes)) - 1])
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +122,45 @@ def test_what_is_no_address_is_refused(url: str, problem: str) -> None:
     with pytest.raises(AlertError, match=problem) as caught:
         WebhookSink(url)
     assert HIDDEN not in str(caught.value)
+
+
+def test_apprise_sends_once_and_shows_no_address() -> None:
+    ended = alert().ended(MOMENT)
+    with server(status(200)) as (host, seen):
+        sink = AppriseSink(f"json://{host}/{HIDDEN}")
+        sink.send(alert())
+        sink.send(ended)
+    bodies = [each["body"] for each in seen]
+    assert [each["message"] for each in bodies] == [alert().text, ended.text]
+    assert [each["type"] for each in bodies] == ["warning", "success"]
+    assert [each["path"] for each in seen] == [f"/{HIDDEN}"] * 2
+    assert HIDDEN not in sink.name
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_unknown", "why"),
+    [
+        (status(500), False, "status 500"),
+        (status(404), False, "status 404"),
+        (hang_up, True, "may have arrived"),
+    ],
+)
+def test_apprise_says_what_became_of_it(
+    answer: Answer, is_unknown: bool, why: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with server(answer) as (host, seen), pytest.raises(UnsentError, match=why) as caught:
+        AppriseSink(f"json://{host}/{HIDDEN}").send(alert())
+    assert len(seen) == 1
+    assert caught.value.is_unknown is is_unknown
+    assert HIDDEN not in str(caught.value) + "".join(capfd.readouterr())
+
+
+def test_an_apprise_that_takes_too_long_is_left() -> None:
+    with (
+        server(lambda _h, _n: time.sleep(1.0)) as (host, _),
+        pytest.raises(UnsentError, match="TimeoutError; it may have arrived"),
+    ):
+        AppriseSink(f"json://{host}/", deadline=0.2).send(alert())
 
 
 def test_a_log_has_a_line_for_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,12 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from tallow.alerts import AlertRecord, AlertRule, Watch
+from tallow.alerts import Alert, AlertRecord, AlertRule, Watch
 from tallow.core.errors import AlertError, ScreenError
 from tallow.textbook.squeezes import SqueezeRow, squeezed
 from tests.alerts.markets import candles, drawn, engine, minute, planted, rules
@@ -67,6 +68,43 @@ def test_a_reason_has_the_numbers_in_words() -> None:
     ]
     assert found[0].numbers == {"distance": 0.0, "lowest": 7.0, "in_range": 1.0}
     assert found[0].opened == minute(5)
+
+
+class Listening:
+    """Keeps what it is sent."""
+
+    name = "listening"
+
+    def __init__(self) -> None:
+        self.sent: list[Alert] = []
+
+    def send(self, alert: Alert) -> None:
+        self.sent.append(alert)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("size", [1, 5, 12])
+def test_an_end_is_told_once_of_what_was_told(size: int, tmp_path: Path) -> None:
+    """Whether bars come one by one or many at once, with a restart before each part."""
+    asked, sent = [*rules()], []
+    for first in range(0, 12, size):
+        live, sink = engine(asked), Listening()
+        for part in planted(0, first):
+            live.update(part)
+        with Watch(live, asked, [sink], record=tmp_path / "record", tells_ends=True) as watch:
+            watch.take(live.update(pl.concat(planted(first, min(first + size, 12)))))
+        sent += sink.sent
+    # The widths leave the range at minute 8, and the third fall in a row is followed by none. That
+    # the bands were left is a moment, which has no end.
+    found = [(each.moment, each.rule, each.state) for each in sent]
+    assert [each for each in found if each[2] == "began"] == [(*each[:2], "began") for each in ONCE]
+    ends = [each[:2] for each in found if each[2] == "over"]
+    assert ends == [(minute(9), "threshold"), (minute(9), "pattern"), (minute(11), "busy")]
+    assert [each.cause for each in sent if each.state == "over"] == [
+        f"{each.cause}:over" for each in sent if each.state == "began" and each.rule != "release"
+    ]
 
 
 class Twin:

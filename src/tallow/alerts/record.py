@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS arming (
 ) WITHOUT ROWID;
 """
 _ASKED = 500
+
+WAITING = "waiting"
+"""What a delivery is that waits for the end of quiet hours."""
+
 _UNKNOWN = "claimed before a crash or stop; it may have been sent, and is not sent again"
 
 
@@ -80,11 +84,16 @@ class AlertRecord:
         self.unknown = self._give_up_claims()
 
     def claim(
-        self, alerts: Sequence[tuple[str, Alert]], sinks: Sequence[str], turns: Iterable[Turn]
+        self,
+        alerts: Sequence[tuple[str, Alert]],
+        sinks: Sequence[str],
+        turns: Iterable[Turn],
+        waiting: Container[str] = (),
     ) -> None:
         """Write alerts with the identities of their rules as claimed for sinks, and turns.
 
-        All is on disk when it returns, or nothing. A cause must not be there yet.
+        Those whose causes are among `waiting` wait for `claim_waiting`. All is on disk when it
+        returns, or nothing. A cause must not be there yet.
         """
         with self._lock, _naming(self.path), self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -94,22 +103,69 @@ class AlertRecord:
                 row_id = connection.execute(
                     "INSERT INTO alert VALUES (NULL, ?, ?, ?, ?, ?)", row
                 ).lastrowid
+                outcome = WAITING if alert.cause in waiting else "claimed"
                 connection.executemany(
-                    "INSERT INTO delivery VALUES (?, ?, 'claimed', '')",
-                    [(row_id, sink) for sink in sinks],
+                    "INSERT INTO delivery VALUES (?, ?, ?, '')",
+                    [(row_id, sink, outcome) for sink in sinks],
                 )
             connection.executemany("INSERT OR REPLACE INTO arming VALUES (?, ?, ?, ?)", turns)
             if alerts:
                 _prune(connection)
 
     def settle(self, cause: str, sink: str, outcome: str, why: str = "") -> None:
-        """Write what became of a claimed cause: sent, failed, unknown or dropped."""
+        """Write what became of a cause: sent, failed, unknown, dropped, or quieted."""
         with self._lock, _naming(self.path), self._connection as connection:
             connection.execute(
                 "UPDATE delivery SET outcome = ?, why = ? WHERE sink = ? AND alert = "
                 "(SELECT id FROM alert WHERE cause = ?)",
                 (outcome, why, sink, cause),
             )
+
+    def waiting(self) -> list[tuple[str, Alert]]:
+        """Return what waits for `claim_waiting`, oldest first: sinks' names, and alerts."""
+        rows = self._rows(
+            "SELECT sink, body FROM delivery JOIN alert ON alert.id = alert WHERE outcome = ? "
+            "ORDER BY alert, sink",
+            WAITING,
+        )
+        return [(sink, Alert.from_dict(json.loads(body))) for sink, body in rows]
+
+    def claim_waiting(self, causes: Sequence[str], sink: str) -> None:
+        """Claim what waits of some causes for a sink; all is on disk when it returns."""
+        with self._lock, _naming(self.path), self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(
+                "UPDATE delivery SET outcome = 'claimed' WHERE sink = ? AND outcome = ? AND "
+                "alert = (SELECT id FROM alert WHERE cause = ?)",
+                [(sink, WAITING, cause) for cause in causes],
+            )
+
+    def last(self, identity: str, instrument: str) -> Alert | None:
+        """Return the newest alert of a rule and an instrument; None where there was none."""
+        rows = self._rows(
+            "SELECT body FROM alert WHERE identity = ? AND instrument = ? "
+            "ORDER BY moment DESC, id DESC LIMIT 1",
+            identity,
+            instrument,
+        )
+        return Alert.from_dict(json.loads(rows[0][0])) if rows else None
+
+    def recent(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest alerts, the newest first, each with what became of it by sink."""
+        rows = self._rows(
+            "SELECT alert.id, body, sink, outcome, why FROM (SELECT * FROM alert ORDER BY id DESC "
+            "LIMIT ?) AS alert LEFT JOIN delivery ON alert.id = delivery.alert "
+            "ORDER BY alert.id DESC, sink",
+            count,
+        )
+        found: dict[int, dict[str, Any]] = {}
+        for number, body, sink, outcome, why in rows:
+            if number not in found:
+                found[number] = json.loads(body) | {"deliveries": []}
+            if sink is not None:
+                said = {"sink": sink, "outcome": outcome, "why": why}
+                found[number]["deliveries"].append(said)
+        return list(found.values())
 
     def known(self, causes: Sequence[str]) -> set[str]:
         """Return which of some causes were claimed before."""

@@ -54,6 +54,8 @@ class AlertRule:
         Seconds after an alert in which it fires no other one for the same instrument.
     hourly_cap
         How many alerts it fires in any hour, of all instruments together.
+    tells_end
+        Whether a service tells, too, that an alert's condition no longer holds.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class AlertRule:
     words: str = ""
     cooldown: float = 300.0
     hourly_cap: int = 10
+    tells_end: bool = True
 
     def __post_init__(self) -> None:
         name_text("rule: name", self.name, AlertError)
@@ -85,6 +88,9 @@ class AlertRule:
         _require_number(where, "hourly_cap", self.hourly_cap, 1, ALERTS_KEPT)
         if self.hourly_cap != int(self.hourly_cap):
             raise AlertError(f"{where}: hourly_cap={self.hourly_cap}; must be a whole number")
+        ends: Any = self.tells_end
+        if not isinstance(ends, bool):
+            raise AlertError(f"{where}: tells_end={excerpt(ends)}; must be true or false")
         for each in _names_in(where, self.words):
             if each not in self.numbers:
                 raise AlertError(
@@ -146,7 +152,7 @@ def threshold(
     squeeze
         The indicator ``squeeze(length, multiplier, lookback, tolerance)`` to look at.
     name, options
-        Of the `AlertRule`: `timeframe`, `cooldown`, `hourly_cap`.
+        Of the `AlertRule`: `timeframe`, `cooldown`, `hourly_cap`, `tells_end`.
     """
     _require_number("rule", "within", within, 0, 1e6)
     return AlertRule(
@@ -191,7 +197,10 @@ def pattern(
 
 
 def release(*, squeeze: str = SQUEEZE, name: str = "release", **options: Any) -> AlertRule:
-    """Return a rule: the width leaves the range of its lowest; arguments as of `threshold`."""
+    """Return a rule: the width leaves the range of its lowest; arguments as of `threshold`.
+
+    That is a moment, so by default nobody is told of its end.
+    """
     return AlertRule(
         name,
         f"{squeeze}[release] == 1",
@@ -202,7 +211,7 @@ def release(*, squeeze: str = SQUEEZE, name: str = "release", **options: Any) ->
         },
         words="band width expands out of a squeeze (bars in range: {before:.0f}), to "
         "{distance:.2f} % above its lowest, {lowest:.6g}",
-        **options,
+        **({"tells_end": False} | options),
     )
 
 
@@ -213,6 +222,8 @@ KINDS: Mapping[str, Callable[..., AlertRule]] = {
     "screen": AlertRule,
 }
 """What a rule of a file may be, by the word `alert`."""
+
+_OF_ALL = {"timeframe", "cooldown", "hourly_cap", "tells_end"}
 
 
 def read_rules(path: str | Path) -> list[AlertRule]:
@@ -247,7 +258,7 @@ def _rule(where: str, name: str, table: Any) -> AlertRule:
         raise AlertError(
             f"{where}: alert={excerpt(kind)}; must be one of {', '.join(KINDS)}; {hint}"
         )
-    known = {*inspect.signature(KINDS[kind]).parameters} | {"timeframe", "cooldown", "hourly_cap"}
+    known = {*inspect.signature(KINDS[kind]).parameters} | _OF_ALL
     known -= {"name", "options"}
     for key in given:
         if key not in known:

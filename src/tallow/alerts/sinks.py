@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -20,6 +21,11 @@ class UnsentError(Exception):
     def __init__(self, why: str, *, is_unknown: bool = False) -> None:
         super().__init__(why)
         self.is_unknown = is_unknown
+
+
+def digest_of(url: str) -> str:
+    """Return some digits that tell one address from another, and say nothing else of it."""
+    return hashlib.sha256(url.encode()).hexdigest()[:6]
 
 
 class AlertSink(Protocol):

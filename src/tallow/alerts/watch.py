@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -13,9 +13,10 @@ import numpy as np
 
 from tallow.alerts.alert import Alert
 from tallow.alerts.arming import Allowance, Arming
+from tallow.alerts.ends import with_ends
+from tallow.alerts.outbox import Outbox
 from tallow.alerts.record import AlertRecord, Turn
 from tallow.alerts.rules import AlertRule, check_rules
-from tallow.alerts.sending import OUTCOMES, Sender
 from tallow.alerts.sinks import AlertSink
 from tallow.core.arrays import Ints, Times
 from tallow.core.errors import AlertError, ScreenError
@@ -139,12 +140,14 @@ class Watch:
     rules
         Each with a name of its own.
     sinks
-        Who is told; each has a thread of its own.
+        Who is told; each has a thread of its own. Or an outbox, which the caller closes.
     record
         Where causes are claimed before they are sent, for them to be told once over restarts: a
         file, or an `AlertRecord`. None keeps them in memory.
     saved
         Saved screens that rules may name: texts by name, or a file of them.
+    tells_ends
+        Whether sinks are told, once, where what they were told of no longer holds.
 
     Raises
     ------
@@ -176,27 +179,25 @@ class Watch:
         self,
         engine: LiveEngine,
         rules: Iterable[AlertRule],
-        sinks: Sequence[AlertSink] = (),
+        sinks: Sequence[AlertSink] | Outbox = (),
         *,
         record: AlertRecord | str | Path | None = None,
         saved: Mapping[str, str] | str | Path | None = None,
+        tells_ends: bool = False,
     ) -> None:
         self._engine, self._unjudged = engine, 0
         self._problems: deque[str] = deque(maxlen=ALERT_PROBLEMS_KEPT)
         texts, found = texts_of(saved), check_rules(rules)
-        names = [sink.name for sink in sinks]
-        if len(set(names)) < len(names):
-            raise AlertError(f"sinks: {', '.join(names)}; two are one and the same; leave one out")
         self._groups = _groups(found, texts, engine)
-        self._record = record if isinstance(record, AlertRecord) else AlertRecord(record)
+        self._owns_outbox = not isinstance(sinks, Outbox)
+        self._outbox = sinks if isinstance(sinks, Outbox) else Outbox(sinks, record)
+        self._record, self._tells_ends = self._outbox.record, tells_ends
         self._watched = {}
         for group in self._groups:
             for each in group.rules:
                 self._watched[each.rule.name] = each
                 each.known = self._record.turns(each.rule.identity)
                 each.allowance.remember(self._record.fired(each.rule.identity))
-        self._senders = [Sender(sink, self._record) for sink in sinks]
-        self._open = self._senders.copy()
 
     def take(self, update: LiveUpdate | ArrayUpdate) -> list[Alert]:
         """Judge the bars that an update closed; return the alerts that are fired, in their order.
@@ -212,10 +213,8 @@ class Watch:
 
     def close(self, seconds: float = ALERT_CLOSE_SECONDS) -> None:
         """Wait so long for the sinks in all; what they have not sent by then is dropped."""
-        until = time.monotonic() + seconds
-        while self._open:
-            self._open.pop().close(max(until - time.monotonic(), 0.0))
-        self._record.close()
+        if self._owns_outbox:
+            self._outbox.close(seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -226,19 +225,15 @@ class Watch:
     @property
     def statistics(self) -> WatchStatistics:
         """The counts so far."""
-        problems = [f"{each.sink.name}: {each.problem}" for each in self._senders if each.problem]
         return WatchStatistics(
             {
                 name: {kind: each.counts[kind] for kind in COUNTED}
                 for name, each in self._watched.items()
             },
-            {
-                each.sink.name: {kind: each.counts[kind] for kind in OUTCOMES}
-                for each in self._senders
-            },
+            self._outbox.counts,
             self._record.unknown,
             self._unjudged,
-            (*self._problems, *problems),
+            (*self._problems, *self._outbox.problems),
         )
 
     # From a bar to an alert
@@ -287,21 +282,28 @@ class Watch:
             return []
         try:
             alerts = self._let_through(group, judged, causes)
-            names = [each.sink.name for each in self._senders]
-            self._record.claim(
-                [(each.rule.identity, alert) for each, alert in alerts], names, turns
-            )
+            told = [(each.rule.identity, alert) for each, alert in alerts]
+            if self._tells_ends:
+                told = with_ends(told, self._ended(group, judged, turns), self._record)
+            self._outbox.put(told, turns)
         except AlertError as error:
             # What is not claimed is not sent: it might be sent twice.
             self._problems.append(str(error))
             for cause in causes:
                 group.rules[cause.which_rule].counts["unclaimed"] += 1
             return []
-        for each, alert in alerts:
+        for each, _ in alerts:
             each.counts["fired"] += 1
-            for sender in self._senders:
-                sender.put(alert)
         return [alert for _, alert in alerts]
+
+    def _ended(
+        self, group: _Group, judged: JudgedBars, turns: Sequence[Turn]
+    ) -> list[tuple[Turn, datetime]]:
+        """Return where rules that tell of it no longer hold, and since when."""
+        wanted = {each.rule.identity for each in group.rules if each.rule.tells_end}
+        armed = [each for each in turns if each.armed and each.identity in wanted]
+        ends = dict(zip(judged.opens.tolist(), judged.ends.tolist(), strict=True)) if armed else {}
+        return [(each, from_us(ends[each.opened])) for each in armed]
 
     def _let_through(
         self, group: _Group, judged: JudgedBars, causes: Sequence[_Firing]

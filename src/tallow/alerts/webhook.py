@@ -9,7 +9,7 @@ from threading import Event
 from urllib.parse import urlsplit
 
 from tallow.alerts.alert import Alert
-from tallow.alerts.sinks import UnsentError
+from tallow.alerts.sinks import UnsentError, digest_of
 from tallow.core.deadlines import Sockets, within
 from tallow.core.errors import AlertError
 from tallow.core.limits import (
@@ -18,6 +18,7 @@ from tallow.core.limits import (
     ALERT_WEBHOOK_TRIES,
 )
 from tallow.core.text import (
+    HIDDEN,
     counted,
     hide_secrets,
     require_escaped_user,
@@ -39,7 +40,7 @@ class WebhookSink:
     Parameters
     ----------
     url
-        Where to: ``https://host/path``; of it, no message shows user, password or query.
+        Where to: ``https://host/path``; of it, messages show the host alone.
     deadline
         Seconds for each try, from the name's lookup to the answer's first line.
 
@@ -53,7 +54,7 @@ class WebhookSink:
         self._url, self._deadline, self._stop = url, deadline, Event()
         require_escaped_user("webhook", url, AlertError)
         plain, user, password = without_user(url)
-        shown = without_secrets(url)
+        shown = f"{urlsplit(without_secrets(url)).scheme}://..."
         try:
             parts = urlsplit(plain)
             self._port = parts.port
@@ -79,7 +80,8 @@ class WebhookSink:
         if user is not None:
             token = base64.b64encode(f"{user}:{password}".encode()).decode()
             self._headers["Authorization"] = f"Basic {token}"
-        self.name = f"webhook {shown}"
+        # Of many services, the path is the secret.
+        self.name = f"webhook {parts.scheme}://{parts.netloc} ({digest_of(url)})"
 
     def send(self, alert: Alert) -> None:
         """Post an alert, perhaps several times; see the class."""
@@ -117,7 +119,8 @@ class WebhookSink:
         try:
             status = within(self._deadline, exchange)
         except (OSError, HTTPException, ValueError) as error:
-            why = hide_secrets(str(error) or type(error).__name__, self._url)
+            said = hide_secrets(str(error) or type(error).__name__, self._url)
+            why = said.replace(self._target, HIDDEN) if len(self._target) > 1 else said
             if not connected.is_set():
                 return f"no connection: {why}"
             raise UnsentError(f"no answer: {why}; it may have arrived", is_unknown=True) from error

@@ -25,6 +25,7 @@ from tallow.serve import (
     cli_watch,
     options,
 )
+from tallow.serve.cli_alerts import alerts_app
 from tallow.serve.cli_keys import keys_app
 from tallow.serve.cli_rollout import rollout_app
 from tallow.serve.cli_store import store_app
@@ -157,6 +158,7 @@ app.add_typer(store_app)
 app.add_typer(universe_app)
 app.add_typer(rollout_app)
 app.add_typer(keys_app)
+app.add_typer(alerts_app)
 _verb = partial(add_verb, app)
 
 

@@ -1,23 +1,40 @@
-"""Rules of alerts and saved screens of a service; a thread judges the rules."""
+"""Alerts of a service: rules and saved screens, a thread that judges them, and whoever is told."""
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Protocol
 
-from tallow.alerts import Alert, AlertRule, Watch, indicators_of, read_rules
+from tallow.alerts import (
+    Alert,
+    AlertRule,
+    Outbox,
+    QuietHours,
+    Watch,
+    indicators_of,
+    read_rules,
+)
+from tallow.alerts.outbox import trial_alert, try_sinks
 from tallow.alerts.rules import timeframes_of
-from tallow.data.store.location import STATE_FOLDER
+from tallow.core.timeframe import parse_timeframe
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
 from tallow.screens.files import read_screens
+from tallow.service.alert_sinks import require_sinks, sinks_of
+from tallow.service.arrivals import Arrivals
 from tallow.service.compat.board_rules import BoardRules
+from tallow.service.outages import Outages, OutageThread, WatchedService
 from tallow.service.settings import ServiceSettings
 
 RECORD_FILE = "alerts.sqlite"
+
+RECENT = 100
+"""Alerts that are shown."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +85,11 @@ class AlertThread:
         self,
         live: LiveEngine,
         judgements: Judgements,
-        store: str,
+        outbox: Outbox,
         tell: Callable[[Sequence[Alert]], object],
     ) -> None:
-        folder = Path(store) / STATE_FOLDER
-        # What was told is on record beside the candles; a store elsewhere keeps it in memory.
-        record = folder / RECORD_FILE if folder.is_dir() else None
-        self._watch = Watch(live, judgements.rules, record=record, saved=judgements.saved)
+        rules, saved = judgements.rules, judgements.saved
+        self._watch = Watch(live, rules, outbox, saved=saved, tells_ends=True)
         self._tell = tell
         self._waiting: queue.SimpleQueue[LiveUpdate | ArrayUpdate | None] = queue.SimpleQueue()
         live.listen(self._waiting.put)
@@ -85,9 +100,84 @@ class AlertThread:
         """Judge what waits, and end."""
         self._waiting.put(None)
         self._thread.join()
-        self._watch.close()
 
     def _judge(self) -> None:
         while (update := self._waiting.get()) is not None:
             if alerts := self._watch.take(update):
                 self._tell(alerts)
+
+
+class AlertingService(WatchedService, Protocol):
+    """What alerts need of a service."""
+
+    live: LiveEngine
+    judgements: Judgements
+
+
+class Alerting:
+    """Whoever is told by a service, and what of: what rules find, and what goes wrong with itself.
+
+    Where there are neither rules nor sinks, nothing is watched.
+
+    Parameters
+    ----------
+    tell
+        Is called with the alerts of rules, in a thread; it must be short.
+    """
+
+    def __init__(self, service: AlertingService, tell: Callable[[Sequence[Alert]], object]) -> None:
+        settings, live, judgements = service.settings, service.live, service.judgements
+        self._sinks, self._stack = sinks_of(settings), ExitStack()
+        self._outbox: Outbox | None = None
+        self._outages: Outages | None = None
+        if not self._sinks and not judgements.rules:
+            return
+        folder = service.store.state_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        zone = settings.quiet_zone or service.engine.calendars.calendars[0].timezone
+        hours = settings.quiet_hours
+        urgent = frozenset(settings.alerts_urgent)
+        quiet = None if hours is None else QuietHours.of(hours, zone, urgent)
+        self._outbox = Outbox(self._sinks, folder / RECORD_FILE, quiet)
+        self._stack.callback(self._outbox.close)
+        if judgements.rules:
+            rules = AlertThread(live, judgements, self._outbox, tell)
+            self._stack.callback(rules.close)
+        arrivals = Arrivals(_shortest(live.timeframes))
+        live.listen(arrivals.take)
+        self._outages = Outages(service, arrivals, self._outbox)
+
+    def start(self) -> None:
+        """Look at what may go wrong, from now on."""
+        if self._outages is not None and self._outbox is not None:
+            self._stack.callback(OutageThread(self._outages, self._outbox).close)
+
+    def close(self) -> None:
+        """Judge what waits, send it, and end."""
+        self._stack.close()
+
+    def status(self) -> dict[str, Any]:
+        """Return what is open, the newest alerts with what became of them, and counts by sink."""
+        outbox, outages = self._outbox, self._outages
+        if outbox is None or outages is None:
+            return {"open": [], "recent": [], "sinks": {}, "problems": [], "is_quiet": False}
+        problems = [*outbox.problems, *([outages.problem] if outages.problem else [])]
+        return {
+            "open": outages.open,
+            "recent": outbox.record.recent(RECENT),
+            "sinks": outbox.counts,
+            "problems": problems,
+            "is_quiet": outbox.is_quiet,
+        }
+
+    def test(self) -> list[dict[str, str]]:
+        """Send a test to each sink, at any hour, and return what became of it.
+
+        `AlertError` where there is none.
+        """
+        return try_sinks(require_sinks(self._sinks), trial_alert())
+
+
+def _shortest(timeframes: Sequence[str]) -> str:
+    sizes = {each: parse_timeframe(each).minutes for each in timeframes}
+    return min(timeframes, key=lambda each: sizes[each] or math.inf)

@@ -19,15 +19,29 @@ from structlog.types import EventDict, Processor
 from tallow.core.text import hide_secrets, printable
 
 Event = Literal[
-    "started", "listening", "feed", "store", "client", "slow", "error", "server", "stopped"
+    "started",
+    "listening",
+    "feed",
+    "store",
+    "client",
+    "slow",
+    "alert",
+    "error",
+    "server",
+    "stopped",
 ]
 """What happens: the service began; it takes connections; its feed, or what is written, changed; a
-client of the stream came or was dropped; a request took long; something failed; the HTTP server
+client of the stream came or was dropped; a request took long; a cause of alerts began or
+is over; something failed; the HTTP server
 says something; the service has ended."""
 
 EVENTS: tuple[str, ...] = get_args(Event)
 
-_LEVELS: dict[str, int] = {"slow": logging.WARNING, "error": logging.ERROR}
+_LEVELS: dict[str, int] = {
+    "alert": logging.WARNING,
+    "slow": logging.WARNING,
+    "error": logging.ERROR,
+}
 
 REPEATS_MAX, REPEATS_SECONDS = 20, 60.0
 """So many events of a kind are written in this time; the next one says how many were not."""

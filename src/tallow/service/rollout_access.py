@@ -16,7 +16,7 @@ from tallow.migrate.evidence import Observation
 from tallow.migrate.rollout import Rollout, RolloutPlan, read_plan, revert
 from tallow.migrate.rollout.audit import AuditLog
 from tallow.migrate.rollout.journal import ActionRequest, Journal, RepeatedActionError
-from tallow.migrate.rollout.plan import read_paths
+from tallow.migrate.rollout.plan import Places, read_paths
 from tallow.migrate.rollout.rollout import who_am_i
 from tallow.migrate.rollout.state import RolloutState, apply_entry
 from tallow.migrate.rollout.status import entry_facts, read_status, stage_facts, state_facts
@@ -60,10 +60,7 @@ class RolloutAccess:
         """
         plan = read_plan(self._plan_path())
         with self._lock:
-            journal = self._journal
-            if journal is None or journal.paths != plan.paths or journal.log.problem is not None:
-                # A damaged log may have been moved away, and begun anew.
-                journal = self._journal = Journal(plan.paths, "")
+            journal = self._journal_of(plan.paths)
             status = read_status(plan, journal)
             recent, acts = list(journal.recent), list(journal.acts)
         problems = list(status.problems)
@@ -77,6 +74,18 @@ class RolloutAccess:
             "analyses": entry_facts(analyses),
             "log": entry_facts(acts),
         }
+
+    def phase(self) -> tuple[str, str] | None:
+        """Return the phase, and why it is in that; None where there is no plan.
+
+        `RolloutError` if plan or log cannot be read.
+        """
+        if self._path is None:
+            return None
+        paths = read_paths(self._path)
+        with self._lock:
+            state = self._journal_of(paths).refresh()
+        return state.phase, state.reason
 
     def evidence(self, hours: float, limit: int) -> dict[str, Any]:
         """Return the totals of the last hours, and the calls that differ most.
@@ -138,6 +147,13 @@ class RolloutAccess:
 
     def _on_done(self, _done: asyncio.Future[ActionAnswer]) -> None:
         self._waiting -= 1
+
+    def _journal_of(self, paths: Places) -> Journal:
+        journal = self._journal
+        if journal is None or journal.paths != paths or journal.log.problem is not None:
+            # A damaged log may have been moved away, and begun anew.
+            journal = self._journal = Journal(paths, "")
+        return journal
 
     def _plan_path(self) -> Path:
         if self._path is None:

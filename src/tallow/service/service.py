@@ -19,7 +19,7 @@ from tallow.engine import AnalyticsEngine
 from tallow.plan.plan import make_plan
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
-from tallow.service.alerting import AlertThread, Judgements
+from tallow.service.alerting import Alerting, Judgements
 from tallow.service.compat.board import Board
 from tallow.service.errors import BusyError
 from tallow.service.limits import READS_MAX, READS_WAITING_MAX, STREAM_STOP_SECONDS
@@ -66,6 +66,8 @@ class Service:
         What is counted and timed, for the metrics.
     watch
         What is known of the feed.
+    alerting
+        Who is told of alerts, and what of.
     rollout, rollout_access
         What is known of a rollout, for the metrics; who reads and leads it.
     board
@@ -112,15 +114,14 @@ class Service:
     def __enter__(self) -> Self:
         feed = self._stack.enter_context(self._open_feed())
         session = self._session(feed)
-        if self.judgements.rules:
-            told = self.hub.take_alerts
-            alerts = AlertThread(self.live, self.judgements, self.settings.store, told)
-            self._stack.callback(alerts.close)
+        self.alerting = Alerting(self, self.hub.take_alerts)
+        self._stack.callback(self.alerting.close)
         if self.board is not None:
             self._stack.enter_context(self.board)
         self.watch = FeedWatch(session, self.measures)
         self._driver = threading.Thread(target=self._drive, args=(session, feed), name="feed")
         self._driver.start()
+        self.alerting.start()
         self._stack.callback(self._driver.join)
         self._stack.callback(self._stop.set)
         return self
@@ -131,6 +132,7 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.is_stopping = True
         self.writes.close()
         self.rollout_access.close()
         self._stack.close()
@@ -140,6 +142,7 @@ class Service:
 
     async def stop(self) -> None:
         """Take what the feed had sent, save the state, and tell clients of the stream the rest."""
+        self.is_stopping = True
         self._stop.set()
         await asyncio.to_thread(self._driver.join)
         await self.hub.stop(STREAM_STOP_SECONDS)

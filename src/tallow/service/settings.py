@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "TALLOW_"
@@ -29,6 +29,34 @@ def _indicators(specs: str) -> str:
 
     make_plan(specs)
     return specs
+
+
+def _hours(text: str) -> str:
+    from tallow.alerts.quiet import QuietHours
+
+    QuietHours.of(text, "UTC")
+    return text
+
+
+def _webhook(url: SecretStr) -> SecretStr:
+    from tallow.alerts import WebhookSink
+
+    WebhookSink(url.get_secret_value())
+    return url
+
+
+def _apprise(url: SecretStr) -> SecretStr:
+    from tallow.alerts import AppriseSink
+
+    AppriseSink(url.get_secret_value())
+    return url
+
+
+def _zone(name: str) -> str:
+    from tallow.alerts.quiet import zone_of
+
+    zone_of(name)
+    return name
 
 
 def _universe(name: str) -> str:
@@ -83,6 +111,34 @@ class ServiceSettings(BaseSettings):
     )
     screens: Path | None = Field(None, description="File of saved screens.")
     rules: Path | None = Field(None, description="File of rules of alerts.")
+    alerts_log: Path | None = Field(None, description="File to which alerts are appended, as JSON.")
+    alerts_webhook: Annotated[SecretStr, AfterValidator(_webhook)] | None = Field(
+        None, description="Where alerts are posted as JSON: https://HOST/PATH."
+    )
+    alerts_apprise: list[Annotated[SecretStr, AfterValidator(_apprise)]] = Field(
+        [], description="Addresses of Apprise: chats, mail, phones that alerts go to."
+    )
+    quiet_hours: Annotated[str, AfterValidator(_hours)] | None = Field(
+        None, description="When alerts wait, as 22:00-07:00."
+    )
+    quiet_zone: Annotated[str, AfterValidator(_zone)] | None = Field(
+        None, description="Whose clock that is; by default the venue's."
+    )
+    alerts_urgent: list[str] = Field(
+        ["rollback", "disk"], description="Rules and causes whose alerts do not wait."
+    )
+    alerts_settle_seconds: float = Field(
+        30.0, ge=0, description="How long a cause must be so, or no longer, to be told."
+    )
+    stale_seconds: float = Field(
+        180.0, gt=0, description="Seconds of a session without a candle that are an alert."
+    )
+    gap_minutes: int = Field(
+        3, ge=1, description="Minutes without a candle, between others, that are an alert."
+    )
+    disk_free_alert: int = Field(
+        2_000_000_000, ge=0, description="Bytes free on the store's disk below which is an alert."
+    )
     compat: Literal["setbull"] | None = Field(
         None, description="Another system whose API is answered, too, below /api/v1."
     )

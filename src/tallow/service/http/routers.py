@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fastapi import APIRouter
 
 from tallow.service.http import (
+    alerts,
     candles,
     comparison,
     explained,
@@ -20,6 +21,7 @@ from tallow.service.http import (
 from tallow.service.service import Service
 
 HTTP_ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (
+    alerts.make_router,
     candles.make_router,
     live.make_router,
     screens.make_router,

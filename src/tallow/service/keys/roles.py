@@ -63,6 +63,7 @@ ADDRESSES = (
     AddressRole("POST", "/v1/quarantine", Role.WRITE),
     AddressRole("PUT", "/v1/universes/", Role.WRITE),
     AddressRole("POST", "/v1/rollout", Role.ADMIN),
+    AddressRole("POST", "/v1/alerts/test", Role.ADMIN),
 )
 
 

@@ -6,6 +6,7 @@ import {
   made,
   onLook,
   part,
+  post,
   ready,
   short,
   tell,
@@ -300,6 +301,27 @@ function showAlerts() {
   );
 }
 
+async function showOpen() {
+  const found = await tried(() => ask("/v1/alerts"));
+  if (!found) return;
+  const box = part("alerts-open");
+  box.hidden = !found.open.length;
+  box.dataset.state = "bad";
+  box.textContent = found.open.map((each) => `${each.cause}: ${each.reason}`).join("; ");
+}
+
+async function sendTest() {
+  const button = part("alerts-test");
+  button.disabled = true;
+  part("alerts-tested").textContent = "";
+  const found = await tried(() => post("/v1/alerts/test", {}), tell, "alerts");
+  button.disabled = false;
+  if (!found) return;
+  part("alerts-tested").textContent = found.deliveries
+    .map((each) => `${each.sink}: ${each.outcome}${each.why ? `, ${each.why}` : ""}`)
+    .join("; ");
+}
+
 await ready("tiles");
 part("tiles").closest(".desk-page").classList.add("scrolls");
 about = await tried(() => ask("/v1/desk/about"));
@@ -308,6 +330,7 @@ if (about) {
   part("instruments").replaceChildren(
     ...about.instruments.slice(0, 2000).map((name) => made("option", { value: name })),
   );
+  part("alerts-test").onclick = sendTest;
   part("coverage-form").onsubmit = (event) => {
     event.preventDefault();
     coverage(part("search").value.trim());
@@ -333,6 +356,7 @@ if (about) {
   if (about.instruments.length) coverage(about.instruments[0]);
   for (let k = 0; ; k++) {
     if (!document.hidden) await look();
+    if (k % 5 === 0 && !document.hidden) await showOpen();
     if (k % 15 === 14 && !document.hidden) store();
     await wait(EVERY);
   }
