@@ -14,10 +14,12 @@ Examples:
   tallow serve --demo
   tallow serve --store candles --feed ws://localhost:8765
   tallow serve --config serve.toml --port 9000
+  tallow serve --config serve.toml --check
 
 \b
 Exit codes:
   0    Ctrl-C or SIGTERM ended it; what was acknowledged is in the store
+  1    --check found something wrong
   2    a wrong option or setting; the message says what to change
   3    it cannot listen there, as where the port is in use; the log says why
 
@@ -96,6 +98,10 @@ ServeKeysOption = Annotated[
 CompatOption = Annotated[
     str | None, option("--compat SYSTEM", "Another system whose API is answered, too.", OUTPUT)
 ]
+CheckOption = Annotated[
+    bool,
+    option("--check", "Say all that is wrong with the configuration, and end.", OUTPUT),
+]
 HostOption = Annotated[str | None, option("--host ADDRESS", "Address to listen on.", OUTPUT)]
 PortOption = Annotated[int | None, option("--port N", "Port to listen on.", OUTPUT)]
 
@@ -111,12 +117,16 @@ def serve(
     compat: CompatOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    check: CheckOption = False,
 ) -> None:
     """Run the service: candles in, bars over HTTP and WebSocket.
 
     Settings come from options, from the environment (TALLOW_ and the setting's name), and from a
     file. What is acknowledged is on disk. Ctrl-C or SIGTERM ends it: what had come is written, and
     the state is saved.
+
+    With --check nothing is started, made or changed: settings, keys, store, feed, state, screens,
+    rules, rollout and port are looked at, and everything that is wrong is said at once.
     """
 
 

@@ -20,7 +20,9 @@ from tallow.core.text import without_secrets
 from tallow.serve.live import asked_to_stop, compile_session
 from tallow.serve.serve_demo import say_what_to_try, with_market
 from tallow.serve.verbs import take_interrupts_back
+from tallow.serve.wording import in_options, say
 from tallow.service.app import make_app
+from tallow.service.configuration import check_configuration
 from tallow.service.desk import add_desk
 from tallow.service.keys.binding import require_keys
 from tallow.service.limits import STOP_SECONDS, STREAM_REQUEST_BYTES
@@ -42,8 +44,10 @@ OnListening = Callable[[str], None]
 """Is told the URL."""
 
 
-def run_service(*, config: Path | None, demo: bool, **given: Any) -> int:
+def run_service(*, config: Path | None, demo: bool, check: bool, **given: Any) -> int:
     """Serve until SIGINT or SIGTERM, and return the exit code; `TallowError` on wrong settings."""
+    if check:
+        return _check(config, timeframes=given.pop("timeframe"), **given)
     take_interrupts_back()
     settings = read_settings(config, timeframes=given.pop("timeframe"), **given)
     require_keys(settings)
@@ -51,6 +55,19 @@ def run_service(*, config: Path | None, demo: bool, **given: Any) -> int:
     with with_market(settings) if demo else nullcontext(settings) as chosen:
         _serve(chosen, say_what_to_try if demo else None)
     return 0
+
+
+def _check(config: Path | None, **given: Any) -> int:
+    """Say what is wrong with a configuration, a line each, and return the exit code."""
+    report = check_configuration(config, **given)
+    for text in report.notes:
+        say(f"note: {in_options(text)}")
+    for text in report.wrong:
+        say(f"wrong: {in_options(text)}")
+    if not report.wrong:
+        store = without_secrets(report.settings.store)
+        say(f"ok: the configuration is right; store={store}")
+    return 1 if report.wrong else 0
 
 
 def _serve(settings: ServiceSettings, on_listening: OnListening | None) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,28 @@ def read_settings(file: Path | None = None, **options: Any) -> ServiceSettings:
     return _settings(_by_origin(file, options), file)
 
 
+def try_settings(
+    file: Path | None = None, **options: Any
+) -> tuple[ServiceSettings, frozenset[str], list[str]]:
+    """Return the settings with defaults for wrong ones, whose they are, and what is wrong."""
+    wrong: list[str] = []
+    try:
+        by_origin = _by_origin(file, options)
+    except ParameterError as error:
+        wrong.append(str(error))
+        by_origin = _by_origin(None, options)
+    said = _merged(by_origin)
+    names: set[str] = set()
+    while True:
+        try:
+            return ServiceSettings(**said), frozenset(names), wrong
+        except ValidationError as error:
+            found = error.errors()
+        wrong += _sentences(found, by_origin, file)
+        names |= {str(each["loc"][0]) for each in found}
+        said = {name: value for name, value in said.items() if name not in names}
+
+
 def said_settings(file: Path | None = None, **options: Any) -> list[SaidSetting]:
     """Return each setting with its value, and where that was said; raises as `read_settings`."""
     by_origin = _by_origin(file, options)
@@ -104,15 +126,24 @@ def _by_origin(file: Path | None, options: Mapping[str, Any]) -> dict[str, dict[
 
 
 def _settings(by_origin: Mapping[str, Mapping[str, Any]], file: Path | None) -> ServiceSettings:
+    try:
+        return ServiceSettings(**_merged(by_origin))
+    except ValidationError as error:
+        found = error.errors()
+    raise ParameterError("\n".join(_sentences(found, by_origin, file)))
+
+
+def _merged(by_origin: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for values in reversed(list(by_origin.values())):
         said |= values
-    try:
-        return ServiceSettings(**said)
-    except ValidationError as error:
-        found = error.errors()
-    sentences = [_sentence(each, _origin(by_origin, str(each["loc"][0])), file) for each in found]
-    raise ParameterError("\n".join(sentences))
+    return said
+
+
+def _sentences(
+    found: Sequence[Any], by_origin: Mapping[str, Mapping[str, Any]], file: Path | None
+) -> list[str]:
+    return [_sentence(each, _origin(by_origin, str(each["loc"][0])), file) for each in found]
 
 
 def _origin(by_origin: Mapping[str, Mapping[str, Any]], name: str) -> str:

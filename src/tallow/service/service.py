@@ -28,7 +28,7 @@ from tallow.service.measured_engine import MeasuredEngine
 from tallow.service.measures import Measures
 from tallow.service.rollout_access import RolloutAccess
 from tallow.service.rollout_watch import RolloutWatch
-from tallow.service.settings import ServiceSettings
+from tallow.service.settings import ServiceSettings, feed_options
 from tallow.service.stream.answering import Answering
 from tallow.service.stream.hub import Hub
 from tallow.service.stream.live_bars import LiveBars
@@ -227,8 +227,4 @@ class Service:
         settings = self.settings
         if settings.feed is None:
             return IdleFeed()
-        said = {"timezone": settings.timezone, "subscribe": settings.subscribe}
-        options: dict[str, Any] = {name: each for name, each in said.items() if each is not None}
-        if settings.feed.startswith("replay:"):
-            options["speed"] = settings.speed
-        return open_session_feed(settings.feed, options, self.live.calendars)
+        return open_session_feed(settings.feed, feed_options(settings), self.live.calendars)

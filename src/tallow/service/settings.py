@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -177,3 +177,12 @@ class ServiceSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return one source: `read_settings` looks at the others, and keeps who said what."""
         return (init_settings,)
+
+
+def feed_options(settings: ServiceSettings) -> dict[str, Any]:
+    """Return what settings say of their feed besides its text."""
+    said = {"timezone": settings.timezone, "subscribe": settings.subscribe}
+    options: dict[str, Any] = {name: each for name, each in said.items() if each is not None}
+    if settings.feed is not None and settings.feed.startswith("replay:"):
+        options["speed"] = settings.speed
+    return options

@@ -52,6 +52,29 @@ def open_feed(text: str, **options: Any) -> Feed:
     ParameterError
         If the feed has no such option.
     """
+    make, source, options = _prepared(text, options)
+    return make(source, **options)
+
+
+def require_feed(text: str, **options: Any) -> None:
+    """Raise what `open_feed` would, as far as that shows without a server; connect to none.
+
+    A replay's source is read.
+    """
+    make, source, options = _prepared(text, options)
+    if text.partition(":")[0] in ("ws", "wss"):
+        from tallow.data.feeds.websocket import require_address
+
+        require_address(text, timezone=options.get("timezone"))
+        return
+    # Redis is asked with the first batch.
+    make(source, **options).close()
+
+
+def _prepared(
+    text: str, options: dict[str, Any]
+) -> tuple[Callable[..., Feed], str, dict[str, Any]]:
+    """Return what makes a feed, its source, and its options; raises as `open_feed`."""
     scheme, colon, rest = text.partition(":")
     if not colon or scheme not in FORMS:
         forms = ", ".join(FORMS.values())
@@ -73,11 +96,22 @@ def open_feed(text: str, **options: Any) -> Feed:
         is_slip = hint.startswith("did") and name not in _options_of(_maker("replay"))
         hint = hint if is_slip else "leave it out"
         raise ParameterError(f"feed: {shown(text)}: {name}=; no option of it; {hint}")
-    return make(source, **options)
+    return make, source, options
 
 
 def open_session_feed(feed: str, options: dict[str, Any], calendars: CalendarAssignment) -> Feed:
     """Open a feed; a replay goes at `REPLAY_SPEED` where no other is given."""
+    return open_feed(feed, **_session_options(feed, options, calendars))
+
+
+def require_session_feed(feed: str, options: dict[str, Any], calendars: CalendarAssignment) -> None:
+    """Raise what `open_session_feed` would; see `require_feed`."""
+    require_feed(feed, **_session_options(feed, options, calendars))
+
+
+def _session_options(
+    feed: str, options: dict[str, Any], calendars: CalendarAssignment
+) -> dict[str, Any]:
     scheme = feed.partition(":")[0]
     if scheme == "replay":
         speed = options.get("speed", REPLAY_SPEED)
@@ -86,7 +120,7 @@ def open_session_feed(feed: str, options: dict[str, Any], calendars: CalendarAss
         options["speed"] = speed or None
     if scheme not in REDIS:
         options["calendar"] = calendars
-    return open_feed(feed, **options)
+    return options
 
 
 def _meant(text: str) -> str:

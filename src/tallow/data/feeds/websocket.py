@@ -95,7 +95,7 @@ class WebSocketFeed(MeteredFeed):
         stall_seconds: float = FEED_STALL_SECONDS,
         clock: Callable[[], int] = now_us,
     ) -> None:
-        _require(url, stall_seconds, timezone)
+        require_address(url, stall_seconds, timezone)
         self._url, self._headers, self._timezone = url, headers, timezone
         self._greeting = subscribe if isinstance(subscribe, str | None) else json.dumps(subscribe)
         super().__init__(shown(url), clock)
@@ -270,7 +270,10 @@ def _leave(connection: ClientConnection) -> None:
         shut(connection.socket)
 
 
-def _require(url: str, stall_seconds: float, timezone: str | None) -> None:
+def require_address(
+    url: str, stall_seconds: float = FEED_STALL_SECONDS, timezone: str | None = None
+) -> None:
+    """Raise `FeedError` or `ParameterError` if an address, or what is said of it, is wrong."""
     try:
         parse_uri(url)
     # Without what the library says: it has the whole address.

@@ -27,15 +27,13 @@ from tallow.data.store.backend import (
 )
 from tallow.data.store.group import QueuedWrite, WriteQueue
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, TIMELESS, UNFINISHED, Selection
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, TIMELESS, Selection
 from tallow.data.store.order import in_log_order
 from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
 from tallow.data.store.postgres_receipts import PostgresReceipts
+from tallow.data.store.postgres_version import FILLING, VERSION, require_version, version_of
 from tallow.data.store.receipts import Receipt
 from tallow.data.store.server import Server, ServerSession, instant, literal
-
-VERSION, FILLING = "1", "filling"
-"""Of the tables; what stands for it until they have taken over another store."""
 
 # Collation "C" is the order of bytes: LOG_ORDER, and the same on every server for ever.
 _TABLES = f"""
@@ -84,19 +82,16 @@ class PostgresBackend:
         self._open(create, to_fill)
 
     def _open(self, create: bool, to_fill: bool) -> None:
-        name, exists = self._server.name, "SELECT to_regclass('tallow.facts') IS NOT NULL AS found"
-        if not self._server.query(exists).item():
+        name, version = self._server.name, version_of(self._server)
+        if version is None:
             if not create:
                 raise StoreError(
                     f"store: {name}: holds no store; check the name, or create one with "
                     f"tallow ingest INPUT... --store {name}"
                 )
-            self._create(FILLING if to_fill else VERSION)
-        version = self._facts()["version"]
-        if version == FILLING and not to_fill:
-            raise StoreError(UNFINISHED.format(name))
-        if version not in (VERSION, FILLING):
-            raise StoreError(f"store: {name}: was made by a newer tallow; update this one")
+            version = FILLING if to_fill else VERSION
+            self._create(version)
+        require_version(version, name, to_fill)
         self.ledger().renew()
         self.receipts().renew()
 

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 from tallow.core.disk import make_folder
+from tallow.core.errors import StoreError
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.receipts import SqliteReceipts
 
@@ -31,8 +32,17 @@ INSERT OR IGNORE INTO facts SELECT 'dropped', coalesce(
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables where they are missing or older: no reader sees a part of them."""
-    if _layout(connection) >= LAYOUT:
+    """Make the tables where they are missing or older: no reader sees a part of them.
+
+    `StoreError` if they are of a newer version, which may keep there what this one would lose.
+    """
+    found = _layout(connection)
+    if found > LAYOUT:
+        raise StoreError(
+            f"store: {path}: has tables of layout {found}, made by a newer tallow; this one reads "
+            f"up to {LAYOUT}; update it"
+        )
+    if found == LAYOUT:
         # Who opens a store to read need not wait for a writer's lock.
         return
     connection.execute("BEGIN IMMEDIATE")
