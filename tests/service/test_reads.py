@@ -130,6 +130,11 @@ def test_coverage_counts_what_the_market_has(
     assert sum(each["present"] + each["outside"] for each in rows) == len(own)
     missing = client.get("/v1/coverage", missing=True, **asked).json()["rows"]
     assert missing[-1]["end"] > rows[-1]["session"]
+    # Between two candles that follow each other there is none.
+    first, second = own["timestamp"].sort()[:2].to_list()
+    within = {"start": first.isoformat(), "end": second.isoformat()}
+    whole = client.get("/v1/coverage", instrument=names[0], missing=True, **within).json()
+    assert (whole["rows"], whole["why_empty"]) == ([], "no intervals: no candle is missing")
 
 
 def test_quarantined_rows_come_in_pages_with_their_rules(
@@ -176,6 +181,7 @@ WRONG: list[tuple[str, dict[str, Any], int, str]] = [
     ("/v1/screens", {"condition": "(" * 5_000}, 422, "screen"),
     ("/v1/screens", {"condition": "close > sma(33)"}, 422, "is no indicator of this live engine"),
     ("/v1/screens", {"condition": "close > 1", "universe": "/etc/passwd.csv"}, 422, "file"),
+    ("/v1/screens", {"condition": "close > 1", "at": "1850-01-01"}, 422, "screen: at=1850-01-01"),
     ("/v1/squeezes", {"length": 1}, 422, "length"),
     ("/v1/sequences", {"table": "all"}, 422, "table"),
     ("/v1/sequences", {"moves": "ema(9)"}, 422, "move"),
@@ -243,9 +249,9 @@ def test_a_list_without_a_row_says_why(client: Client, url: str, says: str) -> N
 @pytest.mark.parametrize(
     ("method", "url", "allowed"),
     [
-        ("PATCH", "/v1/candles", "GET, POST"),
-        ("DELETE", "/v1/universes/a", "GET, PUT"),
-        ("POST", "/docs", "GET, HEAD"),
+        ("PATCH", "/v1/candles", "GET, HEAD, POST"),
+        ("DELETE", "/v1/universes/a", "GET, HEAD, PUT"),
+        ("POST", "/openapi.json", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(
@@ -268,3 +274,41 @@ def test_a_wrong_method_is_told_the_right_ones(
 def test_a_parameter_that_a_route_has_not_is_refused(client: Client, method: str, url: str) -> None:
     answer = client.ask(method, f"{url}?known_a=2025-07-18", json={"condition": "close > 1"})
     assert (answer.status_code, "query.known_a" in answer.text) == (422, True)
+
+
+def test_head_is_answered_as_get_without_the_body(client: Client, names: list[str]) -> None:
+    for url in (f"/v1/candles/{quote(names[0], safe='')}?limit=3", "/v1/nothing", "/openapi.json"):
+        asked, head = client.get(url), client.ask("HEAD", url)
+        assert (head.status_code, head.headers, head.content) == (
+            asked.status_code,
+            asked.headers,
+            b"",
+        )
+        assert asked.content
+
+
+def test_the_stream_says_that_it_is_a_websocket(client: Client) -> None:
+    answer = client.get("/v1/stream")
+    assert (answer.status_code, answer.headers["Upgrade"]) == (426, "websocket")
+    assert "wss://" in answer.json()["detail"]
+
+
+def test_no_page_takes_its_script_from_the_net(client: Client) -> None:
+    for url in ("/docs", "/redoc"):
+        answer = client.get(url)
+        assert (answer.status_code, answer.json()["hint"]) == (
+            404,
+            "/openapi.json has all that there are",
+        )
+
+
+@pytest.mark.parametrize("name", ["..", "a/../b", "."])
+def test_a_name_that_no_address_keeps_is_refused(client: Client, name: str) -> None:
+    url = f"/v1/universes/{quote(name, safe='').replace('.', '%2E')}"
+    answer = client.ask("PUT", url, json=["A"])
+    assert (answer.status_code, "take another name" in answer.text) == (422, True)
+
+
+def test_a_ticket_has_no_parameter(client: Client) -> None:
+    answer = client.ask("POST", "/v1/tickets?seconds=5")
+    assert (answer.status_code, "query.seconds" in answer.text) == (422, True)

@@ -70,6 +70,8 @@ def test_a_rollout_is_led_and_read(client: Client, plan: Path) -> None:
     assert act(client, "pause").json()["phase"] == "paused"
     refused = act(client, "pause")
     assert (refused.status_code, "only a running one" in refused.text) == (409, True)
+    refused = act(client, "start")
+    assert (refused.status_code, "resume goes on" in refused.text) == (409, True)
     assert act(client, "resume").json()["phase"] == "running"
     found = client.get("/v1/rollout").json()
     assert [each["what"] for each in found["log"] if each["what"] != "plan"] == acts(plan)

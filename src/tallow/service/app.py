@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from tallow.service import operations
 from tallow.service.compat.old_api import MOUNT
 from tallow.service.compat.routes import make_old_api
+from tallow.service.heads import HeadMiddleware
 from tallow.service.http.routers import HTTP_ROUTERS
 from tallow.service.keys.guard import Guard, GuardMiddleware
 from tallow.service.keys.routes import make_router as make_tickets
@@ -38,7 +39,8 @@ _READ_HEADERS = (
 
 def make_app(service: Service) -> FastAPI:
     """Return the application of a service that is open."""
-    app = FastAPI(title="Tallow", version="1")
+    # Their pages would take scripts from the net, which a service may not reach.
+    app = FastAPI(title="Tallow", version="1", docs_url=None, redoc_url=None)
     add_problems(app)
     once = [Depends(require_parameters)]
     for make_router in ROUTERS:
@@ -47,14 +49,15 @@ def make_app(service: Service) -> FastAPI:
     if service.board is not None:
         app.mount(MOUNT, make_old_api(service, service.board))
     guard = Guard(service.settings)
-    app.include_router(make_tickets(guard), prefix="/v1")
+    app.include_router(make_tickets(guard), prefix="/v1", dependencies=once)
     app.add_middleware(GuardMiddleware, guard=guard)
+    app.add_middleware(HeadMiddleware)
     if service.settings.origins:
         # The outermost: a page reads refusals, too.
         app.add_middleware(
             CORSMiddleware,
             allow_origins=service.settings.origins,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
             allow_headers=_ASKED_HEADERS,
             expose_headers=_READ_HEADERS,
         )

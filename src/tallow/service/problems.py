@@ -132,7 +132,7 @@ async def _of_request(_request: Request, error: Exception) -> JSONResponse:
         {"where": ".".join(map(str, each["loc"])), "rule": each["msg"]} for each in error.errors()
     ]
     text = "; ".join(f"{each['where']}: {each['rule']}" for each in found)
-    hint = "/docs shows what is taken"
+    hint = "/openapi.json says what is taken"
     first = found[0] if len(found) == 1 else {}
     return problem(422, "Request", f"{text}; {hint}", **first, hint=hint, errors=found)
 
@@ -140,7 +140,8 @@ async def _of_request(_request: Request, error: Exception) -> JSONResponse:
 async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     rule, headers = str(error.detail), dict(error.headers or {})
-    where, hint = f"{request.method} {request.url.path[:200]}", "/docs shows all that there are"
+    where = f"{request.method} {request.url.path[:200]}"
+    hint = "/openapi.json has all that there are"
     if error.status_code == 405:
         # Starlette names those of the first route of the path alone.
         found = _methods(request) or headers.get("Allow", "").split(", ")
@@ -152,9 +153,10 @@ async def _of_http(request: Request, error: Exception) -> JSONResponse:
 
 def _methods(request: Request) -> set[str]:
     """Return with which methods a path is asked, by OpenAPI; none of a path that is not there."""
-    return {
+    found = {
         method.upper()
         for path, operations in request.app.openapi()["paths"].items()
         if re.fullmatch(re.sub(r"\{\w+\}", ".+", path), request.url.path)
         for method in operations
     }
+    return found | {"HEAD"} if "GET" in found else found

@@ -11,7 +11,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from tallow.core.errors import TallowError
+from tallow.core.errors import RolloutError, TallowError
 from tallow.migrate.evidence import Observation
 from tallow.migrate.rollout import Rollout, RolloutPlan, read_plan, revert
 from tallow.migrate.rollout.audit import AuditLog
@@ -25,6 +25,13 @@ from tallow.service.errors import BusyError, KeyReusedError, NoRolloutError
 from tallow.service.limits import ROLLOUT_ACTIONS_WAITING_MAX
 
 Action = Literal["start", "advance", "pause", "resume", "revert"]
+
+_INSTEAD = {
+    "paused": "resume goes on with this one",
+    "complete": "there is nothing left to do",
+    "reverted": "advance begins anew with the first stage",
+}
+"""What to do with a rollout that start leaves as it is."""
 
 
 class ActionAnswer(NamedTuple):
@@ -176,6 +183,11 @@ def _act(
     except RepeatedActionError:
         assert request is not None
         return ActionAnswer(_kept(plan, request), is_kept=True)
+    if action == "start" and state.phase in _INSTEAD:
+        raise RolloutError(
+            f"start: the rollout is {state.phase}, at stage {state.stage}; only one that has not "
+            f"begun starts; {_INSTEAD[state.phase]}"
+        )
     return ActionAnswer(state_facts(plan, state) | {"problems": []})
 
 

@@ -57,6 +57,8 @@ def test_what_pages_ask_for_is_answered(client: Client, service: Service) -> Non
     state = client.get("/v1/desk/state").json()
     assert state["metrics"]["instruments"] == {"": len(about["instruments"])}
     assert client.get("/v1/desk/chart/UNKNOWN").status_code == 404
+    refused = client.get("/v1/desk/about", zone="UTC")
+    assert (refused.status_code, "query.zone" in refused.text) == (422, True)
 
 
 def test_what_comes_from_the_store_is_text_and_never_a_page_of_its_own() -> None:

@@ -26,7 +26,7 @@ from tallow.data.reading.candles import Candles
 from tallow.data.universe import Universe
 from tallow.runtime.asked_candles import candles_or_store
 from tallow.runtime.ranges import Range, moment_us
-from tallow.runtime.screens.questions import ScreenQuestion
+from tallow.runtime.screens.questions import ScreenQuestion, closed_by
 from tallow.runtime.screens.sources import FrameSource, GivenSource, Source, StoreSource
 from tallow.runtime.universes import UniverseReport
 from tallow.screens.answers import Screen, ScreenResult
@@ -78,7 +78,16 @@ def ask(
 
 
 def require_past(at: Moment, calendars: CalendarAssignment, what: str = "screen") -> None:
-    """Raise `RangeError` for a moment that has not come; a date of today has begun."""
+    """Raise `RangeError` for a moment that has not come, or is before all calendars.
+
+    A date of today has begun.
+    """
+    begins = min(int(each.sessions().day_open[0]) for each in calendars.calendars)
+    if closed_by(at, calendars) < begins:
+        raise RangeError(
+            f"{what}: at={at}; must not be before the calendar's first session, "
+            f"{from_us(begins).isoformat()}: no bar had closed; give a later moment"
+        )
     now = from_us(now_us())
     for calendar in calendars.calendars:
         moment = at_venue("at", read_limit("at", at), calendar)

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tallow.service.desk import routes
+from tallow.service.parameters import require_parameters
 from tallow.service.service import Service
 
 PATH = "/desk"
@@ -48,7 +49,9 @@ def add_desk(app: FastAPI, service: Service) -> None:
     NiceGUI is loaded when a page is first asked for: a service that nobody looks at has none of it.
     An application of one process may have them.
     """
-    app.include_router(routes.make_router(service), prefix="/v1/desk", include_in_schema=False)
+    once = [Depends(require_parameters)]
+    router = routes.make_router(service)
+    app.include_router(router, prefix="/v1/desk", dependencies=once, include_in_schema=False)
     pages = DeskPages()
     app.mount(PATH, pages)
 

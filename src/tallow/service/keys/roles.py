@@ -39,8 +39,6 @@ ADDRESSES = (
     AddressRole("GET", "/healthz", Role.PUBLIC),
     AddressRole("GET", "/readyz", Role.PUBLIC),
     AddressRole("GET", "/openapi.json", Role.PUBLIC),
-    AddressRole("GET", "/docs", Role.PUBLIC),
-    AddressRole("GET", "/redoc", Role.PUBLIC),
     AddressRole("GET", "/api/v1/health", Role.PUBLIC),
     AddressRole("OPTIONS", "/api/", Role.PUBLIC),
     AddressRole("GET", "/api/", Role.READ),

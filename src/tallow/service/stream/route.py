@@ -19,6 +19,12 @@ def make_router(service: Service) -> APIRouter:
     """Return the router of `/v1/stream`."""
     router = APIRouter()
 
+    @router.get("/stream", include_in_schema=False)
+    async def not_connected() -> Response:
+        text = "GET /v1/stream: asks for no WebSocket; is one; connect to it with ws:// or wss://"
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        return problem(426, "Upgrade", f"{text}, subprotocol {SUBPROTOCOL}", upgrade)
+
     @router.websocket("/stream")
     async def stream(websocket: WebSocket) -> None:
         refusal = _refusal(service, websocket)

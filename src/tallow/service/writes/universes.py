@@ -80,6 +80,11 @@ def make_router(service: Service) -> APIRouter:
         `sector`; CSV and TOML are as `tallow universe add` reads them. Sent again, it changes
         nothing.
         """
+        if {".", ".."} & set(name.split("/")):
+            raise WrongListError(
+                f"name: {name!r}; has a part . or .., which clients leave out of addresses, so "
+                "that nobody could read it; take another name"
+            )
 
         async def record(sent: SentBody) -> Response:
             made = await service.writes.run(
