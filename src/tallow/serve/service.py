@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import socket
@@ -24,6 +25,7 @@ from tallow.serve.wording import in_options, say
 from tallow.service.app import make_app
 from tallow.service.configuration import check_configuration
 from tallow.service.desk import add_desk
+from tallow.service.garbage import look_for_garbage
 from tallow.service.keys.binding import require_keys
 from tallow.service.limits import STOP_SECONDS, STREAM_REQUEST_BYTES
 from tallow.service.logs import configure_logs, log_event
@@ -32,10 +34,6 @@ from tallow.service.request_log import RequestLog
 from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
 from tallow.service.stream.server import StreamProtocol
-
-LOOKS = (10_000, 20, 50)
-"""New objects between two looks for garbage among them; looks between two among what was new
-before, too; and of these, between two among all that came since the start."""
 
 TURN_SECONDS = 0.001
 """After which time a thread that computes lets another one have its turn."""
@@ -116,7 +114,6 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*LOOKS)
     sys.setswitchinterval(TURN_SECONDS)
 
 
@@ -128,10 +125,12 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._service, self._on_listening = service, on_listening
+        self._looking: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
         await super().startup(sockets)
+        self._looking = asyncio.create_task(look_for_garbage())
         for each in (one for server in self.servers for one in server.sockets):
             host, port = each.getsockname()[:2]
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -148,6 +147,8 @@ class _Server(uvicorn.Server):
         """Accept no more, let the service tell what had come, then close what is open."""
         for server in self.servers:
             server.close()
+        if self._looking is not None:
+            self._looking.cancel()
         await self._service.stop()
         await super().shutdown(sockets)
 
