@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: first candles, search, panning, pages that are opened often.
+"""The dashboard in a real browser: first candles, search, panning, live charts, pages opened often.
 
 Server and measuring are in this process, the browser beside it.
 """
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import quote
 
 import polars as pl
@@ -76,6 +77,59 @@ MOVE = """(async () => {
 })()"""
 
 
+CHARTS, CHARTS_SECONDS, CHANGES_A_SECOND = 20, 6, 10
+PANNED, FOLLOWED = "frames of panning and zooming", f"frames of {CHARTS} charts, live"
+
+# Many charts on a page, each of an instrument of its own, behind one connection.
+FOLLOW = """(async (names) => {
+    const {LiveChart} = await import("/desk/static/chart_live.js");
+    const {ask} = await import("/desk/static/desk.js");
+    const {rowsOf} = await import("/desk/static/stream.js");
+    const grid = document.createElement("div");
+    grid.style.cssText = "position:fixed;inset:0;z-index:9;display:grid;"
+        + "grid-template:repeat(4,1fr)/repeat(5,1fr);background:white";
+    document.body.append(grid);
+    const views = new Map();
+    const columns = new Set(["ema(9)", "ema(50)", "rsi(14)"]);
+    for (const name of names) {
+        const box = document.createElement("div"), values = document.createElement("div");
+        box.style.minWidth = box.style.minHeight = 0;
+        grid.append(box);
+        box.append(values);
+        const view = new LiveChart(box, values, {onRange() {}, onPick() {}});
+        view.show(await ask(`/v1/desk/chart/${encodeURIComponent(name)}`,
+            {timeframe: "5m", indicators: [...columns].join(","), pixels: 200}));
+        views.set(name, view);
+    }
+    window.followed = {rows: 0, times: [], tasks: []};
+    const take = (message, names) => {
+        for (const row of rowsOf(message, names)) {
+            const view = views.get(row.instrument);
+            if (view.times.length) { view.apply(row, columns); followed.rows++; }
+        }
+    };
+    await new Promise((done) => tallow.stream.subscribe("charts",
+        {instruments: names, timeframes: ["5m"], indicators: [...columns]},
+        {snapshot: (message, names) => { take(message, names); if (!message.more) done(); },
+            rows: take}));
+    new PerformanceObserver((list) =>
+        followed.tasks.push(...list.getEntries().map((each) => each.duration)))
+        .observe({entryTypes: ["longtask"]});
+    // The first frames draw all that was there before.
+    await new Promise((done) => setTimeout(done, 500));
+    followed.tasks = [];
+    let before = await new Promise(requestAnimationFrame);
+    const look = (now) => {
+        followed.times.push(now - before);
+        before = now;
+        requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+    followed.rows = 0;
+    return views.size;
+})"""
+
+
 def _add_empty_page() -> None:
     """Add the empty page of the same server that others are held against."""
     from nicegui import ui
@@ -93,7 +147,7 @@ def measure(settings: Settings) -> Outcome:
     since = (START + timedelta(days=1)).isoformat()
     chart = f"/desk/chart?instrument={quote(name, safe='')}&timeframe=5m&from={since}T00:00Z"
     with (
-        _served(settings.market.folder / "desk") as url,
+        _served(settings.market.folder / "desk") as (service, coming, url),
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         browsing(Path(folder)) as page,
     ):
@@ -102,19 +156,24 @@ def measure(settings: Settings) -> Outcome:
             found["empty page"].append(_open(page, f"{url}/desk/empty", "seen"))
             found["chart of a year"].append(_open(page, url + chart, "candles"))
         moved = page.ask(MOVE)
+        followed = _follow(page, service, coming)
         _open(page, f"{url}/desk/", "")
         page.see("document.querySelector('.grid-row .number')?.textContent.includes('.')")
         found["search, key press to result"] = page.ask(SEARCH)
-        found["frames of panning and zooming"] = moved["times"]
+        found[PANNED] = moved["times"]
+        found[FOLLOWED] = followed["times"]
         opens = OPENS_PER_ROUND * settings.rounds
         grown = {path: _grown(page, url + path, opens) for path in ("/desk/empty", "/desk/")}
-    rows = [
-        (each, median(times[1:]), sorted(times[1:])[int(0.95 * (len(times) - 1))], max(times[1:]))
-        for each, times in found.items()
+    last = {each: sorted(times[1:])[int(0.95 * (len(times) - 1))] for each, times in found.items()}
+    rows: list[tuple[str | float, ...]] = [
+        (each, median(times[1:]), last[each], max(times[1:])) for each, times in found.items()
     ]
-    rows.append(("longest task of panning, ms", moved["longest"], None, None))
+    tasks = max(0, *followed["tasks"])
+    rows.append(("longest task of panning, ms", moved["longest"], "", ""))
+    rows.append((f"longest task of {CHARTS} charts, ms", tasks, "", ""))
+    rows.append((f"rows that {CHARTS} charts took", followed["rows"], "", ""))
     for path, (memory, files) in grown.items():
-        rows.append((f"{opens} opens of {path}: MB, descriptors", memory / 1e6, files, None))
+        rows.append((f"{opens} opens of {path}: MB, descriptors", memory / 1e6, files, ""))
     first = median(found["chart of a year"][1:]) / median(found["empty page"][1:])
     return Outcome(
         "desk",
@@ -129,20 +188,26 @@ def measure(settings: Settings) -> Outcome:
                 "ms",
                 100.0,
             ),
-            Figure("pan and zoom, frames p95", rows[3][2], "ms", 50.0),
+            Figure("pan and zoom, frames p95", last[PANNED], "ms", 50.0),
+            Figure("pan and zoom, longest task", moved["longest"], "ms", 200.0),
+            Figure(f"{CHARTS} charts live, frames p95", last[FOLLOWED], "ms", 50.0),
+            Figure(f"{CHARTS} charts live, longest task", tasks, "ms", 200.0),
         ],
     )
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    """Serve many instruments, of which the first has a year; give the address."""
+def _served(folder: Path) -> Iterator[tuple[Service, pl.DataFrame, str]]:
+    """Serve many instruments, the first with a year; give it, what comes next, and the address."""
     calendar = load_calendar(CALENDAR)
     with tallow.open_store(folder, create=True) as store:
         year = pl.concat(simulate_blocks(1, YEAR, calendar=calendar, start=START))
         last = year["timestamp"].dt.date().max()
-        others = pl.concat(simulate_blocks(INSTRUMENTS, 1, calendar=calendar, start=last))  # type: ignore[arg-type]
-        others = others.filter(pl.col("instrument") != simulated_key(0))
+        blocks = simulate_blocks(INSTRUMENTS, 2, calendar=calendar, start=last)  # type: ignore[arg-type]
+        market = pl.concat(blocks)
+        is_old = pl.col("timestamp").dt.date() == last
+        others = market.filter(is_old, pl.col("instrument") != simulated_key(0))
+        coming = market.filter(~is_old, pl.col("instrument").is_in(_charted()))
         store.write(pl.concat([year, others]), source_timeframe="1m")
         store.flush()
     settings = read_settings(
@@ -159,10 +224,25 @@ def _served(folder: Path) -> Iterator[str]:
         try:
             while not server.started and thread.is_alive():
                 time.sleep(0.05)
-            yield f"http://127.0.0.1:{settings.port}"
+            yield service, coming, f"http://127.0.0.1:{settings.port}"
         finally:
             server.should_exit = True
             thread.join()
+
+
+def _charted() -> list[str]:
+    return [simulated_key(number) for number in range(1, CHARTS + 1)]
+
+
+def _follow(page: BrowserPage, service: Service, coming: pl.DataFrame) -> dict[str, Any]:
+    """Let candles come to many charts on a page; return its frames, tasks, and rows taken."""
+    assert page.ask(f"{FOLLOW}({json.dumps(_charted())})") == CHARTS
+    minutes = coming.sort("timestamp").partition_by("timestamp", maintain_order=True)
+    for minute in minutes[: CHARTS_SECONDS * CHANGES_A_SECOND]:
+        service.live.update(minute)
+        time.sleep(1 / CHANGES_A_SECOND)
+    found: dict[str, Any] = page.ask("followed")
+    return found
 
 
 def _open(page: BrowserPage, url: str, mark: str) -> float:

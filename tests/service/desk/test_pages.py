@@ -7,17 +7,21 @@ against what the live engine and the store say; what they do, against the store 
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from tallow.migrate.evidence import Totals
 from tallow.migrate.flags.setting import read_setting
+from tallow.migrate.rollout.controller import Controller
 from tallow.migrate.rollout.plan import read_plan
 from tallow.migrate.rollout.rollout import Rollout
 from tests.devtools import BrowserPage
+from tests.migrate.rollout.acting import GOOD, Clock
 from tests.service.desk.conftest import Desk, this_minute
 
 LOADED = "window.tallow?.view?.source && document.querySelectorAll('.legend button').length"
@@ -208,7 +212,7 @@ def test_a_lost_connection_comes_back_and_nothing_is_missing(desk: Desk, page: B
     desk.candle(name, this_minute(), 246.5)
     page.see("document.querySelector('[data-part=connection]').dataset.state === 'live'")
     page.see("tallow.view.newest.close === 246.5")
-    assert page.ask("tallow.view.series.candles.data().at(-1).close") == 246.5
+    page.see("tallow.view.series.candles.data().at(-1).close === 246.5")
 
 
 def test_a_wrong_key_is_refused_and_a_good_one_taken(desk: Desk, page: BrowserPage) -> None:
@@ -226,12 +230,22 @@ def test_a_wrong_key_is_refused_and_a_good_one_taken(desk: Desk, page: BrowserPa
     page.see("document.querySelector('[data-part=connection]').dataset.state === 'live'")
 
 
+class FewErrors:
+    """Evidence of calls of which one failed."""
+
+    def totals(self, _experiment: str, _since: datetime, _until: datetime) -> Totals:
+        return replace(GOOD, errors=1)
+
+
 def test_a_rollout_is_reverted_by_an_admin_alone(desk: Desk, page: BrowserPage) -> None:
-    Rollout(read_plan(desk.plan), "me").start()
+    plan, clock = read_plan(desk.plan), Clock(datetime.now(UTC) - timedelta(hours=1))
+    Rollout(plan, "me", clock).start()
+    clock.wait(plan.stages[0].interval_seconds + 1)
+    Controller(plan, FewErrors(), "me", clock).step()
     flags = desk.plan.with_name("flags.toml")
     assert str(read_setting(flags, "new-engine")) != "off"
 
-    def revert() -> None:
+    def press_revert() -> None:
         page.open(f"{desk.url}/desk/migration")
         page.see("document.querySelector('[data-act=revert]')")
         page.ask("document.querySelector('[data-act=revert]').click()")
@@ -239,11 +253,14 @@ def test_a_rollout_is_reverted_by_an_admin_alone(desk: Desk, page: BrowserPage) 
         page.ask("document.querySelector('[data-part=confirm-do]').click()")
 
     page.ask(f"sessionStorage.setItem('tallow.key', '{desk.keys['read']}')")
-    revert()
+    press_revert()
+    rows = "[...document.querySelectorAll('[data-part=gates] tr')]"
+    row = page.see(f"{rows}.find((row) => row.innerText.startsWith('errors')).innerText")
+    assert row.split("\t") == ["errors", "success: 0.5000% (1 of 200 calls)", "0.01", "0.01"]
     assert "admin" in page.see(text("confirm-problem"))
     assert str(read_setting(flags, "new-engine")) != "off"
     page.ask(f"sessionStorage.setItem('tallow.key', '{desk.keys['admin']}')")
-    revert()
+    press_revert()
     page.see(f"{text('state')}.includes('reverted')")
     assert str(read_setting(flags, "new-engine")) == "off"
     assert "wrong VWAP" in page.see(text("log"))

@@ -3,7 +3,32 @@
 import { ChartView, PRICES } from "./chart_view.js";
 import { tell } from "./legends.js";
 
+// Charts with bars to paint, and how many of them are painted in a frame: the library draws all
+// that were changed at once.
+const waiting = new Set();
+const CHARTS_A_FRAME = 2;
+
+function paintWaiting() {
+  let painted = 0;
+  for (const chart of waiting) {
+    if (painted++ === CHARTS_A_FRAME) break;
+    waiting.delete(chart);
+    chart.paintFresh();
+  }
+  if (waiting.size) requestAnimationFrame(paintWaiting);
+}
+
 export class LiveChart extends ChartView {
+  // Places whose bars are to be painted, and the last one that the library knows.
+  fresh = new Set();
+  known = -1;
+
+  fill() {
+    super.fill();
+    this.fresh.clear();
+    this.known = this.times.length - 1;
+  }
+
   // Take a row of the stream; say whether the window must be asked for anew.
 
   apply(row, columns) {
@@ -22,7 +47,7 @@ export class LiveChart extends ChartView {
     const place = this.times.length - 1;
     if (row.is_final) this.forming.delete(place);
     else this.forming.add(place);
-    this.paint(place, row, columns);
+    this.keep(place, row, columns);
     return false;
   }
 
@@ -45,7 +70,7 @@ export class LiveChart extends ChartView {
     // The next bar says that this one is final.
     this.forming.delete(place - 1);
     this.put(place, row);
-    this.series.candles.update(this.candle(place - 1));
+    this.fresh.add(place - 1);
   }
 
   merge(place, row, isNew) {
@@ -67,22 +92,39 @@ export class LiveChart extends ChartView {
     if (isOther && !this.forming.has(place)) this.corrected.add(place);
     if (row.is_final) this.forming.delete(place);
     this.put(place, row);
-    this.paint(place, row, columns);
+    this.keep(place, row, columns);
     return false;
   }
 
-  paint(place, row, columns) {
-    const isOld = place < this.times.length - 1;
+  // Keep a row's values, and have its bar painted.
+  keep(place, row, columns) {
+    for (const [label, curve] of this.curves)
+      if (columns.has(label)) curve.numbers[place] = row[label] ?? NaN;
+    this.fresh.add(place);
+    if (!waiting.size) requestAnimationFrame(paintWaiting);
+    waiting.add(this);
+  }
+
+  paintFresh() {
+    if (!this.chart) return;
+    const places = [...this.fresh].sort((a, b) => a - b);
+    this.fresh.clear();
+    for (const place of places) this.paint(place);
+    if (places.some((place) => this.corrected.has(place))) this.mark();
+    if (this.shown === null || this.shown === undefined || places.includes(this.shown))
+      tell(this, this.shown ?? this.times.length - 1);
+  }
+
+  paint(place) {
+    const isOld = place < this.known;
+    this.known = Math.max(this.known, place);
     this.series.candles.update(this.candle(place), isOld);
     this.data.panes.forEach((pane) => {
       if (pane.isVolume) this.series.volume.update(this.bar(place, pane), isOld);
       for (const curve of pane.curves) {
-        if (!columns.has(curve.label)) continue;
-        curve.numbers[place] = row[curve.label] ?? NaN;
-        this.drawn.get(curve.label).update(this.point(curve, place, pane), isOld);
+        if (place < curve.numbers.length)
+          this.drawn.get(curve.label).update(this.point(curve, place, pane), isOld);
       }
     });
-    if (this.corrected.has(place)) this.mark();
-    if (this.shown === null || this.shown === undefined || this.shown === place) tell(this, place);
   }
 }

@@ -45,10 +45,12 @@ async function look() {
   actions(found);
   stages(found);
   const stage = found.stages.find((each) => each.name === found.stage);
+  const judged = judgements(found);
   part("gates").replaceChildren(
     table(
       [
         ["gate", "", (gate) => gate.name],
+        ["seen last", "", (gate) => verdict(judged.get(gate.name))],
         ["passes below", "number", (gate) => gate.pass_below],
         ["fails above", "number", (gate) => gate.fail_above],
       ],
@@ -80,6 +82,20 @@ async function look() {
     ),
   );
   await evidence();
+}
+
+// What the newest analysis of this stage said of each gate.
+function judgements(found) {
+  const last = found.analyses.findLast((each) => each.facts.stage === found.stage);
+  return new Map((last?.facts.gates || []).map((each) => [each.gate, each]));
+}
+
+function verdict(judged) {
+  if (!judged) return null;
+  const text = judged.text.slice(judged.gate.length + 2);
+  const seen = made("span", { className: "verdict" }, `${judged.verdict}: ${text}`);
+  seen.dataset.verdict = judged.verdict;
+  return seen;
 }
 
 function actions(found) {
