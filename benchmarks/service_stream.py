@@ -15,10 +15,17 @@ from statistics import median
 
 from benchmarks.measure import Figure, Outcome
 from benchmarks.settings import Settings
-from benchmarks.stream import INSTRUMENTS, MESSAGES, measure_latency, measure_messages
+from benchmarks.soak import GROWTH_MAX, thirds
+from benchmarks.stream import (
+    INSTRUMENTS,
+    MESSAGES,
+    measure_hindered,
+    measure_latency,
+    measure_messages,
+)
 from tallow.data.store import flush
 
-SECONDS_PER_ROUND, STALLED = 6, 2
+SECONDS_PER_ROUND = 6
 COLUMNS = ("", "p50 ms", "p99 ms", "worst ms", "candles")
 
 
@@ -28,14 +35,18 @@ def measure(settings: Settings) -> Outcome:
     seconds = SECONDS_PER_ROUND * settings.rounds
     before = _fsync_ms(settings.market.folder)
     with _flushing(seconds * INSTRUMENTS // 3):
-        found = {
-            "spread over each second": measure_latency(seconds),
-            "beside a slow and a dead client": measure_latency(seconds, stalled=STALLED),
-        }
-    found["all at each second's start"] = measure_latency(seconds, is_burst=True)
+        spread = measure_latency(seconds)
+    alone, beside = measure_hindered(seconds)
+    burst = measure_latency(seconds, is_burst=True)
+    found = {
+        "spread over each second": spread,
+        "before a slow and a dead client": alone,
+        "beside a slow and a dead client": beside,
+        "all at each second's start": burst,
+    }
     after = _fsync_ms(settings.market.folder)
-    spread, beside, burst = found.values()
     asked = spread["asked"]
+    middle, last = thirds(spread["memory"])
     return Outcome(
         "stream",
         f"{INSTRUMENTS:,} candles a second, durable, five timeframes, to 100 clients, {seconds} s",
@@ -52,10 +63,12 @@ def measure(settings: Settings) -> Outcome:
             Figure("candle in to message out, p99", spread["p99"], "ms", 20.0),
             Figure("the worst, over flushes", spread["worst"], "ms", 250.0),
             Figure("p99 of a burst", burst["p99"], "ms", 100.0),
-            Figure("p99 beside slow clients / without", beside["p99"] / spread["p99"], "x", 1.1),
+            Figure("p99 beside slow clients / without", beside["p99"] / alone["p99"], "x", 1.1),
+            Figure("memory, last third / the one before", last / middle, "x", GROWTH_MAX),
         ],
         [
             f"fdatasync of a page: {before:.2f} ms, then {after:.2f}",
+            f"memory: {middle / 1e6:,.0f} MB, then {last / 1e6:,.0f}",
             f"{MESSAGES:,} messages to each client; {rows_a_second:,.0f} rows a second to one",
             *(
                 f"{name}: p50 {each['p50']:.1f} ms, p99 {each['p99']:.1f}"

@@ -214,9 +214,9 @@ def _print(size: Size, load: Load, kept: int, told: dict[str, int], wanted: int)
     for what, seconds in (("write", load.write_seconds), ("range", load.range_seconds)):
         worst = f"p99 {np.quantile(seconds, 0.99) * 1e3:.1f}, worst {max(seconds) * 1e3:.0f}"
         _line(f"milliseconds of a {what}", f"{median(seconds) * 1e3:.1f}", worst)
-    middle, last = _thirds(load.memory)
+    middle, last = thirds(load.memory)
     _line("memory, middle and last third", f"{middle / 1e6:,.0f} MB", f"{last / 1e6:,.0f} MB")
-    middle, last = _thirds(load.files)
+    middle, last = thirds(load.files)
     _line("open files, likewise", f"{middle:g}", f"{last:g}")
 
 
@@ -225,7 +225,7 @@ def _line(what: str, *values: object) -> None:
     print(f"{what:<42} {shown[0]:>12}  {', '.join(shown[1:])}")
 
 
-def _thirds(samples: list[float]) -> tuple[float, float]:
+def thirds(samples: list[float]) -> tuple[float, float]:
     """Return the medians of the middle and the last third."""
     third = max(1, len(samples) // 3)
     return median(samples[-2 * third : -third] or samples), median(samples[-third:])
@@ -240,10 +240,10 @@ def _wrong(size: Size, load: Load, kept: int, told: dict[str, int], wanted: int)
     if load.failures:
         wrong.append(f"{len(load.failures)} requests failed: {load.failures[0]}")
     if size.minutes >= FLAT_MINUTES:
-        middle, last = _thirds(load.memory)
+        middle, last = thirds(load.memory)
         if last > max(middle * GROWTH_MAX, middle + GROWTH_BYTES):
             wrong.append(f"memory rose from {middle / 1e6:,.0f} to {last / 1e6:,.0f} MB")
-        middle, last = _thirds(load.files)
+        middle, last = thirds(load.files)
         if last > middle + 2:
             wrong.append(f"open files rose from {middle:g} to {last:g}")
     return wrong

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ from fastapi import FastAPI, WebSocket
 from benchmarks.settings import Settings
 from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.replay import ReplayFeed
+from tallow.data.store.store import open_store
 from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.updates import ArrayUpdate
 from tallow.serve.service import make_server, settle
@@ -39,12 +41,16 @@ MESSAGES, BLOCK = 3_000, 1_000
 PLAN_COLUMNS = 12
 """Of the default set."""
 
-MINUTE = 60_000_000
+MINUTE, DAY_US = 60_000_000, 86_400_000_000
 START = 1_748_836_200_000_000
 NAMES = [f"NSE_EQ|INE{number:06}" for number in range(INSTRUMENTS)]
 
 CONNECT_SECONDS = 60.0
 RANGES_A_SECOND, FIRST_ANSWERS, DAY = 20.0, 3, "2025-06-02"
+SUBSCRIBE: dict[str, Any] = {"type": "subscribe", "id": "a"}
+HISTORY = 540
+"""Candles that each instrument has at the start: more than the live engine holds."""
+WARM_SECONDS, SAMPLE_SECONDS, TURNS = 30, 5.0, 3
 SCREEN = "close > ema(9) and rsi(14) < 70"
 
 
@@ -97,7 +103,7 @@ class PacedFeed(ReplayFeed):
 
     def __init__(self, seconds: int, is_burst: bool) -> None:
         super().__init__(_candles(np.arange(1)))
-        self._total, self._is_burst = seconds * INSTRUMENTS, is_burst
+        self._total, self.is_burst = seconds * INSTRUMENTS, is_burst
         self.step, self.began, self._place = 1.0 / INSTRUMENTS, 0.0, 0
         self.went = threading.Event()
 
@@ -107,7 +113,7 @@ class PacedFeed(ReplayFeed):
             return None
         self._wait()
         due = int((time.monotonic() - self.began) / self.step) + 1
-        if self._is_burst:
+        if self.is_burst:
             due = (due // INSTRUMENTS + 1) * INSTRUMENTS
         # A minute at most: a candle and the next one of its instrument are two batches.
         due = min(due, (self._place // INSTRUMENTS + 1) * INSTRUMENTS, self._total)
@@ -256,40 +262,113 @@ def _ask_beside(readers: Readers) -> None:
         time.sleep(0.1)
 
 
-def measure_latency(seconds: int, *, is_burst: bool = False, stalled: int = 0) -> dict[str, Any]:
-    """Return how long candles took until their rows were read, in milliseconds."""
+def _history(folder: Path) -> None:
+    """Write more candles of each instrument than the live engine holds, of the day before."""
+    times = START - DAY_US + np.arange(HISTORY) * MINUTE
+    with open_store(folder / "candles", create=True) as store:
+        for name in np.array_split(np.array(NAMES), 10):
+            frame = _candles(np.arange(len(name) * HISTORY) % INSTRUMENTS)
+            frame = frame.with_columns(
+                pl.Series("instrument", np.repeat(name, HISTORY).tolist()),
+                pl.Series("timestamp", np.tile(times, len(name))).cast(pl.Datetime("us", "UTC")),
+            )
+            store.write(frame, source_timeframe="1m")
+
+
+@contextmanager
+def streaming(seconds: int, *, is_burst: bool = False) -> Iterator[Load]:
+    """Serve all clients, and let candles come for so long; they have begun then."""
     feed = PacedFeed(seconds, is_burst)
-    asked = [
-        {
-            "type": "subscribe",
-            "id": "a",
-            "instruments": [NAMES[(k * EACH + j) % INSTRUMENTS] for j in range(EACH)],
-        }
+    asked: list[dict[str, Any] | None] = [
+        SUBSCRIBE | {"instruments": [NAMES[(k * EACH + j) % INSTRUMENTS] for j in range(EACH)]}
         for k in range(CLIENTS)
     ]
-    with TemporaryDirectory() as folder, _serving(Path(folder), feed) as (service, _, port):
-        # Each instrument has been there for a minute, which is over.
-        earlier = pl.col("timestamp") - pl.duration(microseconds=MINUTE)
-        service.live.update(_candles(np.arange(INSTRUMENTS)).with_columns(earlier))
-        service.live.advance(START + 3_000_000)
-        with Readers(port) as readers:
+    with TemporaryDirectory() as folder:
+        _history(Path(folder))
+        with _serving(Path(folder), feed) as (service, _, port), Readers(port) as readers:
+            # Each instrument has been there for a minute, which is over.
+            earlier = pl.col("timestamp") - pl.duration(microseconds=MINUTE)
+            service.live.update(_candles(np.arange(INSTRUMENTS)).with_columns(earlier))
+            service.live.advance(START + 3_000_000)
             readers.connect(asked, "/v1/stream")
-            if stalled:
-                readers.connect(
-                    [asked[k] | {"instruments": NAMES} for k in range(stalled)],
-                    "/v1/stream",
-                    stalled=True,
-                )
             _ask_beside(readers)
+            load = Load(feed, readers)
             feed.began = time.monotonic() + 0.5
-            # Of a burst, all of a second are due at its start.
-            group = INSTRUMENTS if is_burst else 1
-            readers.ask("clear", began=feed.began, step=feed.step, group=group)
             feed.went.set()
-            time.sleep(seconds + 2.0)
-            found = readers.ask("look")
-            found["dropped"] = CLIENTS + stalled - len(service.hub.clients)
-        return found
+            yield load
+
+
+class Load:
+    """A service under load, and what its clients see of it."""
+
+    def __init__(self, feed: PacedFeed, readers: Readers) -> None:
+        self._feed, self._readers = feed, readers
+
+    def look(self, seconds: float, *, hindered: bool = False) -> dict[str, Any]:
+        """Return what candles of the next seconds took until they were read, in milliseconds.
+
+        And the process's memory, in bytes, every few seconds. Where it is `hindered`, a client that
+        reads slowly and one that does not read are there all the time: that one is dropped and
+        comes again.
+        """
+        feed, readers, memory = self._feed, self._readers, list[int]()
+        if hindered:
+            self._hinder("slow")
+        # Of a burst, all of a second are due at its start.
+        group = INSTRUMENTS if feed.is_burst else 1
+        readers.ask("clear", began=feed.began, step=feed.step, group=group)
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if hindered:
+                self._hinder("dead")
+            time.sleep(min(SAMPLE_SECONDS, left))
+            memory.append(memory_bytes())
+        return readers.ask("look") | {"memory": memory}
+
+    def free(self) -> None:
+        """Let those who hinder leave."""
+        self._readers.ask("free")
+
+    def _hinder(self, how: str) -> None:
+        asked = SUBSCRIBE | {"instruments": NAMES}
+        self._readers.ask("hinder", how=how, asked=asked, path="/v1/stream")
+
+
+def measure_latency(seconds: int, *, is_burst: bool = False) -> dict[str, Any]:
+    """Return what candles took until their rows were read, once the service was warm."""
+    with streaming(WARM_SECONDS + seconds, is_burst=is_burst) as load:
+        load.look(WARM_SECONDS)
+        return load.look(seconds)
+
+
+def measure_hindered(seconds: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what candles took without, and beside, clients that read slowly or not at all.
+
+    Of one service, by turns: each part is warm.
+    """
+    parts: tuple[list[dict[str, Any]], ...] = [], []
+    with streaming(WARM_SECONDS + 2 * TURNS * seconds) as load:
+        load.look(WARM_SECONDS)
+        for turn in range(2 * TURNS):
+            parts[turn % 2].append(load.look(seconds, hindered=turn % 2 == 1))
+            load.free()
+    return _middle(parts[0]), _middle(parts[1])
+
+
+def _middle(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the turn whose p99 is the middle one."""
+    return sorted(found, key=lambda each: float(each["p99"]))[len(found) // 2]
+
+
+def memory_bytes() -> int:
+    """Return the resident memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _print(found: dict[str, Any]) -> None:
+    memory = [round(each / 1e6) for each in found["memory"]]
+    print(" ".join(f"{name}={found[name]:.1f}" for name in ("p50", "p99", "worst")), found["seen"])
+    print("resyncs", found["resyncs"], "MB", memory, found["asked"], flush=True)
 
 
 if __name__ == "__main__":
@@ -300,9 +379,8 @@ if __name__ == "__main__":
             f"{MESSAGES * CLIENTS / bare:,.0f} bare messages/s; {bare / hub:.2f} of it as rows of"
         )
         print(f"{length} bytes; {rows:,.0f} rows/s")
+    elif what == "hindered":
+        for each in measure_hindered(int(sys.argv[2])):
+            _print(each)
     else:
-        print(
-            measure_latency(
-                int(sys.argv[2]), is_burst=what == "burst", stalled=2 if what == "stalled" else 0
-            )
-        )
+        _print(measure_latency(int(sys.argv[2]), is_burst=what == "burst"))

@@ -27,6 +27,7 @@ class Reader(asyncio.Protocol):
         self._path, self._asked, self._tally = path, asked, tally
         self._data, self._upgraded = b"", False
         self.transport: Any = None
+        self.task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -153,8 +154,22 @@ class Tally:
         return found
 
 
+async def _read_slowly(reader: Reader) -> None:
+    """Read for a hundredth of each second."""
+    while not reader.transport.is_closing():
+        reader.transport.resume_reading()
+        await asyncio.sleep(0.01)
+        if not reader.transport.is_closing():
+            reader.transport.pause_reading()
+        await asyncio.sleep(0.99)
+
+
 async def _obey(
-    command: dict[str, Any], tally: Tally, readers: list[Reader], askers: dict[str, Asker]
+    command: dict[str, Any],
+    tally: Tally,
+    readers: list[Reader],
+    hinderers: list[Reader],
+    askers: dict[str, Asker],
 ) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     match command["do"]:
@@ -163,9 +178,19 @@ async def _obey(
                 reader = Reader(command["path"], asked, tally)
                 await loop.create_connection(lambda r=reader: r, "127.0.0.1", command["port"])
                 readers.append(reader)
-                if command.get("stalled"):
-                    await asyncio.sleep(0.3)
-                    reader.transport.pause_reading()
+        case "hinder":
+            # What such a client reads late is not what the others are told.
+            reader = Reader(command["path"], command["asked"], Tally())
+            await loop.create_connection(lambda: reader, "127.0.0.1", command["port"])
+            await asyncio.sleep(0.3)
+            reader.transport.pause_reading()
+            if command["how"] == "slow":
+                reader.task = loop.create_task(_read_slowly(reader))
+            hinderers.append(reader)
+        case "free":
+            for reader in hinderers:
+                reader.transport.abort()
+            hinderers.clear()
         case "ask":
             asker = Asker(command["port"], command["urls"], command["times"])
             asker.task = loop.create_task(asker.run())
@@ -182,10 +207,11 @@ async def _obey(
 
 
 async def _main() -> None:
-    tally, readers, askers = Tally(), list[Reader](), dict[str, Asker]()
+    tally, askers = Tally(), dict[str, Asker]()
+    readers, hinderers = list[Reader](), list[Reader]()
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
-        answer = await _obey(orjson.loads(line), tally, readers, askers)
+        answer = await _obey(orjson.loads(line), tally, readers, hinderers, askers)
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
         sys.stdout.buffer.flush()
 
