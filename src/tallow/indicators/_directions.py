@@ -21,6 +21,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -117,7 +119,8 @@ def _go_side_by_side(state, lanes, params, top, bottom, close, sign, work, out):
         if missing > 0:
             part_lanes(lanes)
             break
-        _step(work, params[0], params[1] == 1.0, flat, sign)
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), params[0], params[1] == 1.0, flat, sign)
         store_lanes(work, 5, lanes, out)
         next_piece(work, 6, lanes)
     save_states(state, lanes, columns, work)

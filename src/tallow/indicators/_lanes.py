@@ -5,8 +5,9 @@ eight are laid out as one column: row by row, and of each row the eight in turn.
 on from the one `LANES` before it, and a loop over the column takes several at once.
 
 All columns of a kernel lie in one array, in sections of `ROOM` numbers: eight values from before
-the first row, then `ROWS` rows. (Of columns in arrays of their own, each loop would have to find
-out first whether they overlap.) They are few enough for the first-level cache.
+the first row, then the rows of a piece: `ROWS` of each lane, or several times that, up to `MOST`,
+so that what is read and written of each instrument lies together for a while. (Of columns in
+arrays of their own, each loop would have to find out first whether they overlap.)
 
 Where an instrument ends, the next one takes its lane. Alone, row by row, go: an instrument's rows
 until its averages have values, its last ones, those of which one is missing, and everything where
@@ -21,7 +22,8 @@ from tallow.core.kernel import kernel_part
 
 LANES = 8
 ROWS = 96
-ROOM = (ROWS + 1) * LANES
+MOST = 4 * ROWS
+ROOM = (MOST + 1) * LANES
 
 FEW = 3
 """Fewest instruments side by side: a lane without one costs as much as any."""
@@ -29,10 +31,10 @@ FEW = 3
 WHO, ROW, STOP, UNTIL, BUSY, SHARED = 0, 1, 2, 3, 4, 5
 """Of each lane: its instrument, next row, and end; up to where it goes alone; whether it has rows.
 
-Shared by all: the next instrument, how many lanes have rows, whether they go together at all, and
-how many pieces they go.
+Shared by all: the next instrument, how many lanes have rows, whether they go together at all, how
+many times `ROWS` rows they go, and how many times so they go in the shortest pieces.
 """
-NEXT, COUNT, TOGETHER, PIECES = 0, 1, 2, 3
+NEXT, COUNT, TOGETHER, PIECES, SHORT = 0, 1, 2, 3, 4
 
 
 @kernel_part
@@ -94,13 +96,39 @@ def join_lanes(offsets, lanes):  # type: ignore[no-untyped-def]
 
 @kernel_part
 def has_piece(lanes):  # type: ignore[no-untyped-def]
-    """Say whether each lane has `ROWS` more rows that all go together."""
+    """Say whether each lane has more rows that all go together."""
     return lanes[SHARED, PIECES] > 0
 
 
 @kernel_part
+def piece_rows(lanes):  # type: ignore[no-untyped-def]
+    """Return how many rows of each lane the next piece has: `ROWS` to `MOST`."""
+    return ROWS if lanes[SHARED, SHORT] > 0 else min(ROWS * lanes[SHARED, PIECES], MOST)
+
+
+@kernel_part
+def piece_parts(lanes):  # type: ignore[no-untyped-def]
+    """Return of how many parts of `ROWS` rows the next piece is."""
+    return piece_rows(lanes) // ROWS
+
+
+@kernel_part
+def part_of(work, part):  # type: ignore[no-untyped-def]
+    """Return the sections from the row before a part on.
+
+    A loop over as many rows as a constant says goes at vector speed; over others, not always.
+    """
+    return work[part * ROWS * LANES :]
+
+
+@kernel_part
 def part_lanes(lanes):  # type: ignore[no-untyped-def]
-    """Let the next rows of each lane go alone."""
+    """Let the next rows of each lane go alone; of a longer piece, the shortest pieces first."""
+    rows = piece_rows(lanes)
+    if rows > ROWS:
+        lanes[SHARED, SHORT] = rows // ROWS
+        return
+    lanes[SHARED, SHORT] = max(lanes[SHARED, SHORT] - 1, 0)
     for k in range(LANES):
         lanes[UNTIL, k] = lanes[ROW, k] + ROWS
 
@@ -108,12 +136,14 @@ def part_lanes(lanes):  # type: ignore[no-untyped-def]
 @kernel_part
 def next_piece(work, sections, lanes):  # type: ignore[no-untyped-def]
     """Go on: the last row of each section is the one before the next."""
+    rows = piece_rows(lanes)
     for section in range(sections):
         for k in range(section * ROOM, section * ROOM + LANES):
-            work[k] = work[k + ROWS * LANES]
+            work[k] = work[k + rows * LANES]
     for k in range(LANES):
-        lanes[ROW, k] += ROWS
-    lanes[SHARED, PIECES] -= 1
+        lanes[ROW, k] += rows
+    lanes[SHARED, PIECES] -= rows // ROWS
+    lanes[SHARED, SHORT] = max(lanes[SHARED, SHORT] - 1, 0)
 
 
 @kernel_part
@@ -124,7 +154,10 @@ def at(k, section):  # type: ignore[no-untyped-def]
 
 @kernel_part
 def load_lanes(x, lanes, work, section):  # type: ignore[no-untyped-def]
-    """Put the next rows of each lane into a section; return how many are missing."""
+    """Put the next rows of each lane into a section; return 1 if any is missing, else 0.
+
+    Infinite rows may count as missing: alone they have the same values.
+    """
     # Unsigned: an index that cannot be negative costs no check.
     a, b, c, d = (
         np.uint64(lanes[ROW, 0]),
@@ -139,19 +172,19 @@ def load_lanes(x, lanes, work, section):  # type: ignore[no-untyped-def]
         np.uint64(lanes[ROW, 7]),
     )
     first = np.uint64(section * ROOM + LANES)
-    for k in range(np.uint64(ROWS)):
-        j, one = first + k * np.uint64(LANES), x[a + k]
-        if one != one:
+    for k in range(np.uint64(piece_rows(lanes))):
+        j = first + k * np.uint64(LANES)
+        p, q, r, s = x[a + k], x[b + k], x[c + k], x[d + k]
+        t, u, v, w = x[e + k], x[f + k], x[g + k], x[h + k]
+        work[j], work[j + np.uint64(1)] = p, q
+        work[j + np.uint64(2)], work[j + np.uint64(3)] = r, s
+        work[j + np.uint64(4)], work[j + np.uint64(5)] = t, u
+        work[j + np.uint64(6)], work[j + np.uint64(7)] = v, w
+        total = ((p + q) + (r + s)) + ((t + u) + (v + w))
+        if total != total:
             # A way out also keeps LLVM from taking rows together, and scattering them.
             return 1
-        work[j], work[j + np.uint64(1)] = one, x[b + k]
-        work[j + np.uint64(2)], work[j + np.uint64(3)] = x[c + k], x[d + k]
-        work[j + np.uint64(4)], work[j + np.uint64(5)] = x[e + k], x[f + k]
-        work[j + np.uint64(6)], work[j + np.uint64(7)] = x[g + k], x[h + k]
-    missing = 0
-    for element in range(first, first + np.uint64(ROWS * LANES)):
-        missing += work[element] != work[element]
-    return missing
+    return 0
 
 
 @kernel_part
@@ -170,7 +203,7 @@ def store_lanes(work, section, lanes, out):  # type: ignore[no-untyped-def]
         np.uint64(lanes[ROW, 7]),
     )
     first = np.uint64(section * ROOM + LANES)
-    for k in range(np.uint64(ROWS)):
+    for k in range(np.uint64(piece_rows(lanes))):
         j = first + k * np.uint64(LANES)
         out[a + k], out[b + k] = work[j], work[j + np.uint64(1)]
         out[c + k], out[d + k] = work[j + np.uint64(2)], work[j + np.uint64(3)]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from tallow.core.arrays import Floats
 from tallow.core.kernel import kernel_part
+
+LEAST = -(2**63) + 1
+"""The bits of the negative number that is nearest to zero."""
 
 
 @kernel_part
@@ -21,3 +27,15 @@ def _count(x, back, side, limit, lower):  # type: ignore[no-untyped-def]
 def _count_one(x, limit, lower):  # type: ignore[no-untyped-def]
     for j in range(len(lower)):
         lower[j] += 1.0 if x[j] <= limit[j] else 0.0
+
+
+@kernel_part
+def step_down(values: Floats) -> None:
+    """Put in the place of each number the next one below it: `np.nextafter` at vector speed."""
+    bits = values.view(np.int64)
+    for j in range(len(values)):
+        x, own = values[j], bits[j]
+        step = -1 if x > 0.0 else 1
+        # Zero may have either sign; what is missing, or without an end, stays.
+        below = np.int64(LEAST) if x == 0.0 else own + step
+        bits[j] = below if x == x and x != -np.inf else own

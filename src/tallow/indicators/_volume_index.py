@@ -21,6 +21,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -73,7 +75,8 @@ def _go_side_by_side(state, lanes, way, close, volume, work, out):  # type: igno
         if missing > 0:
             part_lanes(lanes)
             break
-        _step(work, way)
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), way)
         store_lanes(work, 2, lanes, out)
         next_piece(work, 3, lanes)
     save_states(state, lanes, columns, work)

@@ -1,4 +1,4 @@
-"""Sliding windows: means, deviations, weighted means, extremes, as functions of the window alone.
+"""Sliding windows: means, deviations, weighted means, as functions of the window alone.
 
 A window of `length` rows is put together from windows of 1, 2, 4, ... rows, each made from two
 halves, so a row costs about log2(length) steps that run over whole stretches of rows at vector
@@ -318,80 +318,3 @@ def window_moments(x: Floats, length: int, side: int, work: Floats) -> tuple[Flo
         part, spare = spare, part
         part_sq, spare_sq = spare_sq, part_sq
         size *= 2
-
-
-@kernel_part
-def _larger(near: Floats, far: Floats, out: Floats) -> None:
-    """Elementwise larger of two; NaN where either is."""
-    for j in range(len(out)):
-        a, b = near[j], far[j]
-        out[j] = a if a >= b or a != a else b
-
-
-@kernel_part
-def _smaller(near: Floats, far: Floats, out: Floats) -> None:
-    """Elementwise smaller of two; NaN where either is."""
-    for j in range(len(out)):
-        a, b = near[j], far[j]
-        out[j] = a if a <= b or a != a else b
-
-
-@kernel_part
-def _larger_fours(x: Floats, side: int, out: Floats) -> None:
-    """Write the largest of the four rows that end at each row."""
-    a, b, c, four = x[3 * side :], x[2 * side :], x[side:], out[3 * side :]
-    for j in range(len(four)):
-        p, q, r, s = a[j], b[j], c[j], x[j]
-        near = p if p >= q or p != p else q
-        far = r if r >= s or r != r else s
-        four[j] = near if near >= far or near != near else far
-
-
-@kernel_part
-def _smaller_fours(x: Floats, side: int, out: Floats) -> None:
-    """Write the smallest of the four rows that end at each row."""
-    a, b, c, four = x[3 * side :], x[2 * side :], x[side:], out[3 * side :]
-    for j in range(len(four)):
-        p, q, r, s = a[j], b[j], c[j], x[j]
-        near = p if p <= q or p != p else q
-        far = r if r <= s or r != r else s
-        four[j] = near if near <= far or near != near else far
-
-
-@kernel_part
-def window_highest(x: Floats, length: int, side: int, work: Floats) -> Floats:
-    """Return the highest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
-    stop = len(x)
-    part, spare = work[0, :stop], work[1, :stop]
-    size = FOUR if length >= FOUR else 1
-    if size == 1:
-        copy_into(part, x)
-    else:
-        _larger_fours(x, side, part)
-    while size < length:
-        # The last step may overlap: an extreme may count a row twice.
-        more = min(size, length - size)
-        k = more * side
-        _larger(part[k:], part[: stop - k], spare[k:])
-        part, spare = spare, part
-        size += more
-    return part[(length - 1) * side :]
-
-
-@kernel_part
-def window_lowest(x: Floats, length: int, side: int, work: Floats) -> Floats:
-    """Return the lowest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
-    stop = len(x)
-    part, spare = work[0, :stop], work[1, :stop]
-    size = FOUR if length >= FOUR else 1
-    if size == 1:
-        copy_into(part, x)
-    else:
-        _smaller_fours(x, side, part)
-    while size < length:
-        more = min(size, length - size)
-        k = more * side
-        _smaller(part[k:], part[: stop - k], spare[k:])
-        part, spare = spare, part
-        size += more
-    return part[(length - 1) * side :]

@@ -23,6 +23,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -89,7 +91,8 @@ def _go_side_by_side(state, lanes, params, high, low, close, volume, work, out):
         if missing > 0:
             part_lanes(lanes)
             break
-        _step(work, 2.0 / (params[0] + 1.0), 2.0 / (params[1] + 1.0))
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), 2.0 / (params[0] + 1.0), 2.0 / (params[1] + 1.0))
         store_lanes(work, 2, lanes, out)
         next_piece(work, 2, lanes)
     save_states(state, lanes, columns, work)
@@ -139,7 +142,7 @@ INDICATOR = Indicator(
     flat="a row without range changes no ad",
     seed="means of the first rows, as each ema; ad's first value in TA-Lib",
     presets={"talib": {"seed": "first"}},
-    version=4,
+    version=5,
     compared=("talib",),
     names={"talib": "ADOSC", "pandas_ta": "adosc"},
 )

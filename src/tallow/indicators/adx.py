@@ -28,6 +28,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -111,7 +113,8 @@ def _go_side_by_side(state, lanes, params, prices, work, adx, plus, minus):  # t
         if missing > 0:
             part_lanes(lanes)
             break
-        _step(work, params[0], params[1] == 1.0, params[2] == 1.0)
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), params[0], params[1] == 1.0, params[2] == 1.0)
         store_lanes(work, 10, lanes, adx)
         store_lanes(work, 11, lanes, plus)
         store_lanes(work, 12, lanes, minus)
@@ -171,7 +174,7 @@ INDICATOR = Indicator(
     seed="means of the first length values; TA-Lib's first sums have one term less",
     flat="null while the mean range is zero; 0 in TA-Lib, which also keeps adx without movement",
     presets={"talib": {"seed": "short", "flat": "keep"}},
-    version=5,
+    version=6,
     compared=("talib",),
     aliases=("dmi",),
     names={"talib": "ADX", "pine": "ta.dmi", "pandas_ta": "adx"},

@@ -79,7 +79,7 @@ INDICATOR = Indicator(
     reference=f"{WILDER}, for adx; the thresholds are in common use",
     seed=ADX.seed,
     flat=ADX.flat,
-    version=3,
+    version=4,
     presets=ADX.presets,
     compared=("talib",),
 )

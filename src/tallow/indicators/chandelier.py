@@ -7,8 +7,9 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output
 from tallow.indicators._declare import FIRST_RANGE, length, multiplier
+from tallow.indicators._extremes import window_highest, window_lowest
 from tallow.indicators._known import known_ranges, start_known
-from tallow.indicators._windows import load_windows, start_stretches, window_highest, window_lowest
+from tallow.indicators._windows import load_windows, start_stretches
 
 
 @kernel
@@ -61,6 +62,6 @@ INDICATOR = Indicator(
     "length rows",
     reference="LeBeau, as described by Elder (2002), Come into My Trading Room",
     seed="as atr",
-    version=3,
+    version=4,
     presets={"talib": {"first_range": "none"}},
 )

@@ -9,15 +9,9 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
+from tallow.indicators._extremes import window_highest, window_lowest
 from tallow.indicators._ranges import true_ranges
-from tallow.indicators._windows import (
-    load_windows,
-    next_stretch,
-    start_stretches,
-    window_highest,
-    window_lowest,
-    window_sums,
-)
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_sums
 
 
 @kernel
@@ -61,7 +55,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="100 log(sum(true range) / (highest high - lowest low)) / log(length), of length rows",
     reference="Dreiss, as described by TradingView; there the first row's range counts, too",
-    version=4,
+    version=5,
     flat="null while the highest high is the lowest low",
     aliases=("chop",),
     names={"pandas_ta": "chop"},

@@ -23,6 +23,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -100,7 +102,8 @@ def _go_side_by_side(state, lanes, params, close, work, out):  # type: ignore[no
         if load_lanes(close, lanes, work, 0) > 0:
             part_lanes(lanes)
             break
-        _step(work, 1.0 / params[0], 0.0 if params[2] == 1.0 else np.nan)
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), 1.0 / params[0], 0.0 if params[2] == 1.0 else np.nan)
         store_lanes(work, 3, lanes, out)
         next_piece(work, 4, lanes)
     save_states(state, lanes, columns, work)
@@ -148,7 +151,7 @@ INDICATOR = Indicator(
     "TA-Lib's CMO has Wilder's means",
     seed="Wilder's means by those of the first length gains and losses",
     flat="null on TradingView, 0 in TA-Lib",
-    version=3,
+    version=4,
     presets={"talib": {"smoothing": "wilder", "flat": "zero"}},
     compared=("talib",),
     names={"talib": "CMO CMOU", "pine": "ta.cmo", "pandas_ta": "cmo"},

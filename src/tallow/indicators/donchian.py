@@ -7,13 +7,8 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
-from tallow.indicators._windows import (
-    load_windows,
-    next_stretch,
-    start_stretches,
-    window_highest,
-    window_lowest,
-)
+from tallow.indicators._extremes import window_highest, window_lowest
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches
 
 
 @kernel
@@ -52,7 +47,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="highest high and lowest low over length rows, and their mean",
     reference="Donchian (1960), High Finance in Copper, Financial Analysts Journal 16:6",
-    version=4,
+    version=5,
     compared=("talib",),
     names={"talib": "DONCHIAN", "pandas_ta": "donchian"},
 )

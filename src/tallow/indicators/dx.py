@@ -28,6 +28,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -99,7 +101,8 @@ def _go_side_by_side(state, lanes, params, high, low, close, work, out):  # type
         if missing > 0:
             part_lanes(lanes)
             break
-        _step(work, params[0], params[1] == 1.0, flat)
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), params[0], params[1] == 1.0, flat)
         store_lanes(work, 7, lanes, out)
         next_piece(work, 7, lanes)
     save_states(state, lanes, columns, work)
@@ -137,7 +140,7 @@ INDICATOR = Indicator(
     reference=WILDER,
     seed="means of the first length values; TA-Lib's first sums have one term less",
     flat="0 without movement; null without any range, but 0 in TA-Lib",
-    version=3,
+    version=4,
     presets={"talib": {"seed": "short", "flat": "zero"}},
     compared=("talib",),
     names={"talib": "DX"},

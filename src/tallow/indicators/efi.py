@@ -22,6 +22,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -68,7 +70,8 @@ def _go_side_by_side(state, lanes, params, close, volume, work, out):  # type: i
         if missing > 0:
             part_lanes(lanes)
             break
-        _step(work, 2.0 / (params[0] + 1.0))
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), 2.0 / (params[0] + 1.0))
         store_lanes(work, 1, lanes, out)
         next_piece(work, 2, lanes)
     save_states(state, lanes, columns, work)
@@ -102,7 +105,7 @@ INDICATOR = Indicator(
     formula="ema((close - close before) x volume, length)",
     reference="Elder (1993), Trading for a Living",
     seed="mean of the first length forces",
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "EFI", "pandas_ta": "efi"},
 )

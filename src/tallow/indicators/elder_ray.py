@@ -22,6 +22,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -71,7 +73,8 @@ def _go_side_by_side(state, lanes, params, high, low, close, work, bull, bear): 
         if missing > 0:
             part_lanes(lanes)
             break
-        _step(work, 2.0 / (params[0] + 1.0))
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), 2.0 / (params[0] + 1.0))
         store_lanes(work, 2, lanes, bull)
         store_lanes(work, 3, lanes, bear)
         next_piece(work, 1, lanes)
@@ -109,7 +112,7 @@ INDICATOR = Indicator(
     formula="bull = high - ema(close, length); bear = low - ema(close, length)",
     reference="Elder (1993), Trading for a Living",
     seed="mean of the first length closes",
-    version=4,
+    version=5,
     compared=("talib",),
     aliases=("eri",),
     names={"talib": "ERI", "pandas_ta": "eri"},

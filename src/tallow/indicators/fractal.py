@@ -7,12 +7,8 @@ import numpy as np
 from tallow.core.kernel import kernel, kernel_part
 from tallow.core.limits import LENGTH_MAX
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter
-from tallow.indicators._windows import (
-    load_windows,
-    next_stretch,
-    start_stretches,
-    window_highest,
-)
+from tallow.indicators._extremes import window_highest
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches
 
 
 @kernel_part
@@ -69,7 +65,7 @@ INDICATOR = Indicator(
     reference="Williams (1995), Trading Chaos",
     flat="0: an extreme that others equal is none",
     shift=lambda p: (-int(p["after"]),) * 2,
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "FRACTAL"},
 )

@@ -8,14 +8,9 @@ from tallow.core.kernel import kernel, kernel_part
 from tallow.core.limits import LENGTH_MAX
 from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter, Values
 from tallow.indicators._declare import FIRST_RANGE, length, multiplier
+from tallow.indicators._extremes import window_highest, window_lowest
 from tallow.indicators._known import known_ranges, start_known
-from tallow.indicators._windows import (
-    load_windows,
-    start_stretches,
-    window_highest,
-    window_lowest,
-    window_means,
-)
+from tallow.indicators._windows import load_windows, start_stretches, window_means
 
 
 @kernel_part
@@ -121,6 +116,6 @@ INDICATOR = Indicator(
     "bands: line +- multiplier x atr(atr_length) / 2",
     reference="HalfTrend (2018), as everget has it on TradingView",
     seed="upward from the lowest low of the first amplitude rows, until a rise is confirmed",
-    version=3,
+    version=4,
     presets={"talib": {"first_range": "none"}},
 )

@@ -20,6 +20,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -68,7 +70,8 @@ def _go_side_by_side(state, lanes, opened, high, low, close, work, outputs):  # 
         if missing > 0:
             part_lanes(lanes)
             break
-        _step(work)
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part))
         for k in range(4):
             store_lanes(work, k + 1, lanes, outputs[k])
         next_piece(work, 1, lanes)
@@ -110,7 +113,7 @@ INDICATOR = Indicator(
     reference="Valcu (2004), Using the Heikin-Ashi Technique, S&C 22:2",
     seed="an open of (open + close) / 2",
     flat="the price itself",
-    version=3,
+    version=4,
     compared=("talib",),
     aliases=("ha",),
     names={"talib": "HA", "pandas_ta": "ha"},

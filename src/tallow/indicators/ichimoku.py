@@ -7,13 +7,8 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output, Values
 from tallow.indicators._declare import length
-from tallow.indicators._windows import (
-    load_windows,
-    next_stretch,
-    start_stretches,
-    window_highest,
-    window_lowest,
-)
+from tallow.indicators._extremes import window_highest, window_lowest
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches
 
 
 @kernel
@@ -79,6 +74,6 @@ INDICATOR = Indicator(
     "base_length - 1 rows earlier",
     flat="the price itself",
     shift=_shift,
-    version=3,
+    version=4,
     names={"pandas_ta": "ichimoku"},
 )

@@ -28,6 +28,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -101,7 +103,8 @@ def _go_side_by_side(state, lanes, params, close, work, line, signal, histogram)
         if load_lanes(close, lanes, work, 3) > 0:
             part_lanes(lanes)
             break
-        _step(work, weights[0], weights[1], weights[2])
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), weights[0], weights[1], weights[2])
         store_lanes(work, 3, lanes, line)
         store_lanes(work, 2, lanes, signal)
         store_lanes(work, 4, lanes, histogram)
@@ -155,7 +158,7 @@ INDICATOR = Indicator(
     seed="each average by the mean of its first rows; TA-Lib delays the fast one to the slow one's",
     check=check_fast_slow,
     presets={"talib": {"seed": "aligned", "start": "together"}},
-    version=4,
+    version=5,
     compared=("talib",),
     names={"talib": "MACD", "pine": "ta.macd", "pandas_ta": "macd"},
 )

@@ -11,6 +11,7 @@ from tallow.indicators._averages import FAINT, LIFT, average_step
 from tallow.indicators._declare import length
 from tallow.indicators._lanes import (
     LANES,
+    MOST,
     ROOM,
     ROW,
     ROWS,
@@ -24,6 +25,9 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
+    piece_rows,
     save_states,
     start_lanes,
     store_lanes,
@@ -103,17 +107,20 @@ def _step(work, weight, flat):  # type: ignore[no-untyped-def]
 def _go_side_by_side(state, lanes, n, m, flat, high, low, columns, buffers, out):  # type: ignore[no-untyped-def]
     """Take rows of eight instruments, as long as none is missing, or too faint."""
     (_, window, work, _), side = buffers, lanes.shape[1]
-    kept, rows = (m - 1) * side, ROWS * side
-    index = columns[2 * ROOM + LANES : 3 * ROOM]
+    kept = (m - 1) * side
     load_states(state, lanes, (1, 3), columns)
     for j in range(kept):
         window[j] = state[lanes[WHO, j % side], 5 + j // side]
     while has_piece(lanes):
         missing = load_lanes(high, lanes, columns, 2)
         missing += load_lanes(low, lanes, columns, 3)
-        if missing > 0 or _step(columns, 2.0 / (n + 1.0), flat) > 0:
+        for part in range(piece_parts(lanes)):
+            missing += _step(part_of(columns, part), 2.0 / (n + 1.0), flat)
+        if missing > 0:
             part_lanes(lanes)
             break
+        rows, first = piece_rows(lanes) * side, 2 * ROOM + LANES
+        index = columns[first : first + rows]
         copy_into(window[kept : kept + rows], index)
         sums = window_sums(window[: kept + rows], m, side, work)
         for j in range(rows):
@@ -131,7 +138,7 @@ def advance(state, params, offsets, high, low, out):  # type: ignore[no-untyped-
     """State: count and average of ranges, of these averages; whether any row was; last ratios."""
     n, m, flat = params[0], int(params[1]), 1.0 if params[2] == 1.0 else np.nan
     rows, room, who, side = start_stretches(m)
-    room = max(room, (ROWS + m) * LANES)
+    room = max(room, (MOST + m) * LANES)
     places = np.empty(rows, dtype=np.int64)
     buffers = np.empty(rows), np.empty(room), np.empty((3, room)), places
     lanes, columns = start_lanes(True), np.empty(4 * ROOM)
@@ -170,7 +177,7 @@ INDICATOR = Indicator(
     flat="null while a ratio is of no range; 1 each in TA-Lib",
     seed="each average by the mean of its first length values",
     presets={"talib": {"flat": "one"}},
-    version=4,
+    version=5,
     compared=("talib",),
     aliases=("massi",),
     names={"talib": "MASSI", "pandas_ta": "massi"},

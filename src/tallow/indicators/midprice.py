@@ -7,13 +7,8 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
-from tallow.indicators._windows import (
-    load_windows,
-    next_stretch,
-    start_stretches,
-    window_highest,
-    window_lowest,
-)
+from tallow.indicators._extremes import window_highest, window_lowest
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches
 
 
 @kernel
@@ -46,7 +41,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="(highest high + lowest low) / 2, over length rows",
     reference="the definition, as TA-Lib's MIDPRICE",
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "MIDPRICE", "pandas_ta": "midprice"},
 )

@@ -23,5 +23,6 @@ INDICATOR = replace(
     outputs=(Output("minus_di", "di_minus_{length}", "0..100", "downward movement", 0.0, 100.0),),
     advance=advance,
     formula="100 rma(downward movement, length) / rma(true range, length); as adx's output",
+    version=2,
     names={"talib": "MINUS_DI"},
 )

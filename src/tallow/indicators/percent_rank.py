@@ -7,7 +7,7 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length
-from tallow.indicators._ranks import _count, _count_one
+from tallow.indicators._ranks import _count, _count_one, step_down
 from tallow.indicators._windows import hide_missing, load_windows, next_stretch, start_stretches
 
 
@@ -23,8 +23,10 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
         x = load_windows(state, 0, n, who, side, close[a:z], window)
         limit, share = work[0, : z - a], out[a:z]
         for j in range(len(share)):
-            limit[j] = np.nextafter(close[a + j], -np.inf) if strict else close[a + j]
+            limit[j] = close[a + j]
             share[j] = 0.0
+        if strict:
+            step_down(limit)
         for back in range(0, n - 3, 4):
             _count(x, back, side, limit, share)
         for k in range(n // 4 * 4, n):
@@ -58,7 +60,7 @@ INDICATOR = Indicator(
     formula="100 (closes not above this one among the length rows before) / length",
     reference="the definition, as ta.percentrank",
     flat="100 on TradingView; 0 in TA-Lib, which counts lower closes only",
-    version=2,
+    version=3,
     presets={"talib": {"ties": "skip"}},
     compared=("talib",),
     aliases=("percentrank",),

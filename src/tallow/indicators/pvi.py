@@ -23,5 +23,6 @@ INDICATOR = replace(
     outputs=(Output("pvi", "pvi", "index", "growth on rows of more volume than before", 0.0),),
     advance=advance,
     formula="product of close / close before, of rows whose volume rose",
+    version=2,
     names={"talib": "PVI", "pine": "ta.pvi", "pandas_ta": "pvi"},
 )

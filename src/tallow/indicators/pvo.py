@@ -16,5 +16,6 @@ INDICATOR = replace(
     formula="100 (ema(volume, fast) - ema(volume, slow)) / ema(volume, slow); "
     "signal = ema(pvo, signal)",
     reference="the definition, as TA-Lib's PVO",
+    version=2,
     names={"talib": "PVO", "pandas_ta": "pvo"},
 )

@@ -22,6 +22,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -84,7 +86,8 @@ def _go_side_by_side(state, lanes, params, close, work, out):  # type: ignore[no
         if load_lanes(close, lanes, work, 0) > 0:
             part_lanes(lanes)
             break
-        _step(work, 1.0 / params[0], params[1])
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), 1.0 / params[0], params[1])
         store_lanes(work, 3, lanes, out)
         next_piece(work, 4, lanes)
     save_states(state, lanes, columns, work)
@@ -125,7 +128,7 @@ INDICATOR = Indicator(
     seed="means of the first length gains and losses",
     flat="100 on TradingView, 0 in TA-Lib",
     presets={"talib": {"flat": 0.0}},
-    version=4,
+    version=5,
     compared=("talib",),
     names={"talib": "RSI", "pine": "ta.rsi", "pandas_ta": "rsi"},
 )

@@ -7,14 +7,9 @@ import numpy as np
 from tallow.core.kernel import kernel, kernel_part, kernel_step
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length, multiplier
+from tallow.indicators._extremes import window_lowest
 from tallow.indicators._short_windows import short_moments
-from tallow.indicators._windows import (
-    load_windows,
-    next_stretch,
-    start_stretches,
-    window_lowest,
-    window_moments,
-)
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_moments
 
 EQUAL = 1e-9
 """Widths that differ by less than this share of them are equal: rounding makes no squeeze."""
@@ -251,6 +246,6 @@ INDICATOR = Indicator(
     "before was in range and this one is not; widths that differ by a billionth are equal",
     reference="Bollinger (2001), Bollinger on Bollinger Bands: The Squeeze; his is a look-back of "
     "six months of days",
-    version=5,
+    version=6,
     flat="width and lowest exactly 0, all rows in range; distance null where the lowest alone is 0",
 )

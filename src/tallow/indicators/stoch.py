@@ -7,13 +7,12 @@ import numpy as np
 from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import WINDOW, Indicator, Output, Values
 from tallow.indicators._declare import START, length, zero_or_null
+from tallow.indicators._extremes import window_highest, window_lowest
 from tallow.indicators._windows import (
     copy_into,
     load_windows,
     next_stretch,
     start_stretches,
-    window_highest,
-    window_lowest,
     window_means,
 )
 
@@ -88,7 +87,7 @@ INDICATOR = Indicator(
     reference="Lane (1984), Lane's Stochastics, Stocks & Commodities 2:3",
     flat="null on TradingView, 0 in TA-Lib",
     presets={"talib": {"flat": "zero", "start": "together"}},
-    version=5,
+    version=6,
     compared=("talib",),
     names={"talib": "STOCH", "pine": "ta.stoch", "pandas_ta": "stoch"},
 )

@@ -22,6 +22,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -95,7 +97,8 @@ def _go_side_by_side(state, lanes, n, weights, close, work, out):  # type: ignor
         if load_lanes(close, lanes, work, 6) > 0:
             part_lanes(lanes)
             break
-        _step(work, 2.0 / (n + 1.0), weights)
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), 2.0 / (n + 1.0), weights)
         store_lanes(work, 6, lanes, out)
         next_piece(work, 6, lanes)
     save_states(state, lanes, columns, work)
@@ -132,7 +135,7 @@ INDICATOR = Indicator(
     "weights of the third to sixth average of averages over length",
     reference="Tillson (1998), Smoothing Techniques for More Accurate Signals, S&C 16:1",
     seed="each average by the mean of its first length values",
-    version=4,
+    version=5,
     compared=("talib",),
     names={"talib": "T3", "pandas_ta": "t3"},
 )

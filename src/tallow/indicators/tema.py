@@ -22,6 +22,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -71,7 +73,8 @@ def _go_side_by_side(state, lanes, params, close, work, out):  # type: ignore[no
         if load_lanes(close, lanes, work, 3) > 0:
             part_lanes(lanes)
             break
-        _step(work, 2.0 / (params[0] + 1.0))
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), 2.0 / (params[0] + 1.0))
         store_lanes(work, 3, lanes, out)
         next_piece(work, 3, lanes)
     save_states(state, lanes, columns, work)
@@ -103,7 +106,7 @@ INDICATOR = Indicator(
     formula="3 e1 - 3 e2 + e3; e1 = ema(close, length), e2 = ema(e1), e3 = ema(e2)",
     reference="Mulloy (1994), Smoothing Data with Less Lag, S&C 12:2",
     seed="each average by the mean of its first length values",
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "TEMA", "pandas_ta": "tema"},
 )

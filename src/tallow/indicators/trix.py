@@ -22,6 +22,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -72,7 +74,8 @@ def _go_side_by_side(state, lanes, params, close, work, out):  # type: ignore[no
         if load_lanes(close, lanes, work, 3) > 0:
             part_lanes(lanes)
             break
-        _step(work, 2.0 / (params[0] + 1.0), 0.0 if params[1] == 1.0 else np.nan)
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), 2.0 / (params[0] + 1.0), 0.0 if params[1] == 1.0 else np.nan)
         store_lanes(work, 3, lanes, out)
         next_piece(work, 3, lanes)
     save_states(state, lanes, columns, work)
@@ -106,7 +109,7 @@ INDICATOR = Indicator(
     "has 10,000 times the change of the average of logarithms",
     seed="each average by the mean of its first length values",
     flat="null where the average before is zero; 0 in TA-Lib",
-    version=3,
+    version=4,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "TRIX", "pandas_ta": "trix"},

@@ -22,6 +22,8 @@ from tallow.indicators._lanes import (
     lone_rows,
     next_piece,
     part_lanes,
+    part_of,
+    piece_parts,
     save_states,
     start_lanes,
     store_lanes,
@@ -118,7 +120,8 @@ def _go_side_by_side(state, lanes, params, flat, close, work, line, signal):  # 
         if load_lanes(close, lanes, work, 0) > 0:
             part_lanes(lanes)
             break
-        _step(work, weights[0], weights[1], weights[2], flat)
+        for part in range(piece_parts(lanes)):
+            _step(part_of(work, part), weights[0], weights[1], weights[2], flat)
         store_lanes(work, 6, lanes, line)
         store_lanes(work, 7, lanes, signal)
         next_piece(work, 6, lanes)
@@ -181,7 +184,7 @@ INDICATOR = Indicator(
     seed="each average by the mean of its own first rows",
     flat="null until the close has changed; 0 in TA-Lib",
     check=_check,
-    version=5,
+    version=6,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "TSI", "pine": "ta.tsi", "pandas_ta": "tsi"},

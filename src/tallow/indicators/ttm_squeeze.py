@@ -10,14 +10,13 @@ from tallow.core.kernel import kernel, kernel_part
 from tallow.core.limits import MULTIPLIER_MAX
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length
+from tallow.indicators._extremes import window_highest, window_lowest
 from tallow.indicators._lines import window_lines
 from tallow.indicators._ranges import true_ranges
 from tallow.indicators._windows import (
     load_windows,
     next_stretch,
     start_stretches,
-    window_highest,
-    window_lowest,
     window_moments,
     window_sums,
 )
@@ -102,6 +101,6 @@ INDICATOR = Indicator(
     "range_multiplier x sma(true range), all over length rows",
     reference="Carter (2005), Mastering the Trade; LazyBear's, whose bands take the channel's "
     "multiplier, is ttm_squeeze(20, 1.5, 1.5)",
-    version=4,
+    version=5,
     flat="0: bands without width are not within a channel without any",
 )

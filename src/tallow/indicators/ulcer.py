@@ -9,13 +9,8 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
-from tallow.indicators._windows import (
-    load_windows,
-    next_stretch,
-    start_stretches,
-    window_highest,
-    window_means,
-)
+from tallow.indicators._extremes import window_highest
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_means
 
 
 @kernel
@@ -55,7 +50,7 @@ INDICATOR = Indicator(
     "rows",
     reference="Martin and McCann (1989), The Investor's Guide to Fidelity Funds",
     flat="exactly 0; null where the highest close is zero",
-    version=3,
+    version=4,
     aliases=("ui",),
     names={"pandas_ta": "ui"},
 )

@@ -7,14 +7,8 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length, zero_or_null
-from tallow.indicators._windows import (
-    load_windows,
-    next_stretch,
-    start_stretches,
-    window_highest,
-    window_lowest,
-    window_sums,
-)
+from tallow.indicators._extremes import window_highest, window_lowest
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_sums
 
 
 @kernel
@@ -54,7 +48,7 @@ INDICATOR = Indicator(
     formula="(highest close - lowest close) / sum(|close - close before|) over length rows",
     reference="White (1991), The Vertical Horizontal Filter, Futures 20:10",
     flat="null while no close changes; 0 in TA-Lib",
-    version=3,
+    version=4,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "VHF", "pandas_ta": "vhf"},

@@ -9,7 +9,7 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter, Values
 from tallow.indicators._declare import length
-from tallow.indicators._ranks import _count, _count_one
+from tallow.indicators._ranks import _count, _count_one, step_down
 from tallow.indicators._states import SAME, state_of
 from tallow.indicators._volatilities import _returns
 from tallow.indicators._windows import (
@@ -41,7 +41,8 @@ def advance(state, params, offsets, close, level, percentile):  # type: ignore[n
         x = load_windows(state, n, many, who, side, now, windows[2])
         for j in range(z - a):
             limits[0, j] = now[j] * (1.0 + SAME)
-            limits[1, j] = np.nextafter(now[j] * (1.0 - SAME), -np.inf)
+            limits[1, j] = now[j] * (1.0 - SAME)
+        step_down(limits[1, : z - a])
         for k in range(2):
             limit, count = limits[k, : z - a], counts[k, : z - a]
             for j in range(z - a):
@@ -103,5 +104,5 @@ INDICATOR = Indicator(
     reference="the definition of a percentile rank; volatilities that differ by less than 1e-9 of "
     "themselves are equal; of others: percent_rank(parkinson(20), 252)",
     flat="a percentile of 50, and 0: it is as ever; null where a close is not above zero",
-    version=2,
+    version=3,
 )

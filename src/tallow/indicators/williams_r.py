@@ -7,13 +7,8 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length, zero_or_null
-from tallow.indicators._windows import (
-    load_windows,
-    next_stretch,
-    start_stretches,
-    window_highest,
-    window_lowest,
-)
+from tallow.indicators._extremes import window_highest, window_lowest
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches
 
 
 @kernel
@@ -51,7 +46,7 @@ INDICATOR = Indicator(
     formula="100 (close - highest high) / (highest high - lowest low), over length rows",
     reference="Williams (1973), How I Made One Million Dollars Last Year Trading Commodities",
     flat="null on TradingView, 0 in TA-Lib",
-    version=3,
+    version=4,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     aliases=("willr", "wpr"),
