@@ -6,6 +6,7 @@ amid the tests of others.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -90,9 +91,16 @@ def browser(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Br
 
 
 @pytest.fixture
-def page(desk: Desk, browser: BrowserPage) -> Iterator[BrowserPage]:
-    """Return the tab with an admin signed in; no script on its pages may have failed."""
+def page(desk: Desk, browser: BrowserPage, request: pytest.FixtureRequest) -> Iterator[BrowserPage]:
+    """Return the tab with an admin signed in; no script on its pages may have failed.
+
+    What it shows at the end of a test is kept where somebody asks for pictures.
+    """
     browser.console.clear()
+    browser.resize(1280, 800)
     browser.ask(f"sessionStorage.setItem('tallow.key', '{desk.keys['admin']}')")
     yield browser
+    if folder := os.environ.get("TALLOW_TEST_PICTURES"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        browser.picture(Path(folder) / f"{request.node.name}.png")
     assert browser.console == []

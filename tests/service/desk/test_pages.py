@@ -140,7 +140,6 @@ def test_a_long_range_is_thinned_to_the_screen(desk: Desk, page: BrowserPage) ->
     highs = desk.service.engine.query(desk.names[0], "5m", indicators="").frame["high"].to_numpy()
     shown = page.ask("tallow.view.candles.high")
     assert shown == [float(highs[k : k + per].max()) for k in range(0, len(highs), per)]
-    page.resize(1280, 800)
 
 
 def test_a_live_bar_and_a_correction_arrive(desk: Desk, page: BrowserPage) -> None:
@@ -295,4 +294,3 @@ def test_pages_fit_a_phone_in_both_looks(desk: Desk, page: BrowserPage, path: st
         page.ask("document.querySelector('[data-part=look]').click()")
         looks.append(page.ask("getComputedStyle(document.body).backgroundColor"))
     assert np.unique(looks).size == 2
-    page.resize(1280, 800)
