@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,27 @@ def reference() -> Path:
     if not folder:
         pytest.skip("TALLOW_REFERENCE_DATA is not set: no reference data to compare with")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def bucket_options() -> Iterator[dict[str, str]]:
+    """Start a server of S3's protocol with one bucket; return how to reach it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.data.store.bucket"],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    yield {
+        "aws_endpoint_url": process.stdout.readline().strip(),
+        "aws_access_key_id": "key",
+        "aws_secret_access_key": "secret",
+        "aws_region": "us-east-1",
+        "aws_allow_http": "true",
+    }
+    process.communicate()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

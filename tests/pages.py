@@ -143,7 +143,7 @@ def _served(folder: Path, command: str) -> Iterator[None]:
             stderr=lines,
         ) as process,
     ):
-        while process.poll() is None and " listening " not in log.read_text():
+        while process.poll() is None and "listening" not in log.read_text():
             time.sleep(0.1)
         try:
             yield

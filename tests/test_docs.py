@@ -60,3 +60,12 @@ def test_modules_that_pages_name_exist() -> None:
             found = name in bare if "/" not in name else (package / name).exists()
             # What a reader is to write has capitals; a path of the repository begins at its root.
             assert found or "NAME" in name or (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+def test_each_law_names_tests_that_exist() -> None:
+    laws = (ROOT / "docs" / "laws.md").read_text("utf-8").split("\n## ")[1:]
+    assert [law[:2] for law in laws] == [f"{number}." for number in range(1, 8)]
+    for law in laws:
+        named = re.findall(r"`((?:tests|benchmarks|src)/[\w/.]+)`", law)
+        assert any(each.startswith("tests/") for each in named), law
+        assert [each for each in named if not (ROOT / each).exists()] == []

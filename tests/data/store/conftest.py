@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -69,27 +67,6 @@ def cluster() -> Iterator[Cluster]:
     cluster = Cluster(programs)
     yield cluster
     cluster.remove()
-
-
-@pytest.fixture(scope="session")
-def bucket_options() -> Iterator[dict[str, str]]:
-    """Start a server of S3's protocol with one bucket; return how to reach it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.data.store.bucket"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    yield {
-        "aws_endpoint_url": process.stdout.readline().strip(),
-        "aws_access_key_id": "key",
-        "aws_secret_access_key": "secret",
-        "aws_region": "us-east-1",
-        "aws_allow_http": "true",
-    }
-    process.communicate()
 
 
 @pytest.fixture
