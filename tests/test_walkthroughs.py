@@ -18,7 +18,7 @@ from tests.pages import REPRESENTED, ROOT, blocks, commands, run_command, run_co
 
 PAGES = {
     "README.md": 21,
-    "CONTRIBUTING.md": 3,
+    "CONTRIBUTING.md": 0,
     "docs/tutorial.md": 10,
     "docs/feed-of-a-broker.md": 3,
     "docs/migrate.md": 11,
@@ -77,7 +77,8 @@ def test_all_pages_that_show_commands_are_run() -> None:
     }
     known = {*PAGES, *REFERENCES, *REPEATED, *NOT_RUN_HERE}
     assert shown - known == set(), "run these pages here, or say in NOT_RUN_HERE why not"
-    assert known - shown == set(), "these pages show no commands"
+    silent = {page for page, least in PAGES.items() if least == 0}
+    assert known - shown == silent, "these pages show no commands"
 
 
 @pytest.mark.parametrize("page", REPEATED)

@@ -69,6 +69,19 @@ def write_indicators(pages: Path) -> None:
     folder.mkdir()
     for indicator in shown_indicators():
         (folder / f"{indicator.name}.md").write_text(indicator_page(indicator), "utf-8")
+    table = pages / "indicators.md"
+    table.write_text(_linked(table.read_text("utf-8")), "utf-8")
+
+
+def _linked(table: str) -> str:
+    """Return the page of all indicators, each spec in its first table leading to its own page."""
+    names = "|".join(each.name for each in shown_indicators())
+    return re.sub(
+        rf"^\| (`({names})(?:\([^`|]*\))?`) \|",
+        r"| [\1](indicators/\2.md) |",
+        table,
+        flags=re.MULTILINE,
+    )
 
 
 def shown_indicators() -> list[Indicator]:
