@@ -60,6 +60,8 @@ LIBRARIES = {
     "numpy": "core",
     "jinja2": "migrate",
     "matplotlib": "plots",
+    "anyio": "service",
+    "mcp": "service",
     "narwhals": "data",
     "nicegui": "service",
     "obstore": "data",

@@ -18,6 +18,7 @@ from tallow.serve import (
     cli_explain,
     cli_leak_check,
     cli_live,
+    cli_mcp,
     cli_plot,
     cli_screen,
     cli_sequences,
@@ -296,6 +297,7 @@ _verb("explain", "explain:explain_to_screen", cli_explain.EPILOG)(cli_explain.ex
 _verb("plot", "plot:plot_instrument", cli_plot.EPILOG)(cli_plot.plot)
 _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
 _verb("watch", "watch:run_watch", cli_watch.EPILOG)(cli_watch.watch)
+_verb("mcp", "mcp:run_tools", cli_mcp.EPILOG, extra="mcp")(cli_mcp.mcp)
 _verb("serve", "service:run_service", cli_serve.EPILOG, cli_serve.ServeCommand, extra="serve")(
     cli_serve.serve
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -18,25 +17,21 @@ from rich.markup import escape
 from rich.table import Column
 
 from tallow.core.calendars import Calendar
-from tallow.core.errors import LeakCheckError, ParameterError, TallowError
+from tallow.core.errors import LeakCheckError, ParameterError
 from tallow.core.own_code import find_own, split_own
-from tallow.core.spec import parse_specs
 from tallow.core.text import counted
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.readers import read_candles
 from tallow.data.simulate import simulate_blocks
-from tallow.data.universe import Universe
 from tallow.data.universe_files import find_universe
 from tallow.engine import AnalyticsEngine
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
-from tallow.runtime.screens.asking import judge_bars, read_screen
 from tallow.screens.answers import Screen
-from tallow.screens.files import SavedScreen
 from tallow.screens.needs import leaves
 from tallow.serve.console import (
     BAD,
@@ -57,6 +52,7 @@ from tallow.serve.wording import in_options, say
 from tallow.testing.leaks.answers import FINAL, KEYS, read_answer
 from tallow.testing.leaks.check import check_leaks
 from tallow.testing.leaks.report import LeakReport, leak_text
+from tallow.testing.leaks.texts import bars_of, judged_of, screen_of
 
 VERB = "leak-check"
 STYLES = {"ok": GOOD, "leaks": BAD, "not checked": WARN}
@@ -66,9 +62,6 @@ INSTRUMENTS = 4
 
 SESSIONS_MIN, SESSIONS_MAX = 3, 400
 """Of the simulated market: they grow with the timeframe and the warm-up."""
-
-SIGNS = ("<", ">", "==", "!=", "crosses", "rising(", "falling(", "between(")
-"""What a screen has, and no indicator."""
 
 DAY_MINUTES = 375
 """Of a session of NSE, whose market is simulated."""
@@ -101,7 +94,8 @@ def check(
     own = split_own(what)
     function = None if own is None else _own_function(*own)
     saved = saved_screens(screens, shown=not json)
-    screen = None if function else _screen(what, saved, engine.convention)
+    texts = {name: each.condition for name, each in saved.items()}
+    screen = None if function else screen_of(what, texts, engine.convention)
     warmup = 0
     if screen is not None:
         warmup = _bars_back(screen, size)
@@ -113,10 +107,10 @@ def check(
     else:
         candles = read_candles(_market(engine.calendars.calendars[0], size, warmup))
     members = find_universe(universe)
-    bars = partial(_bars, engine, size, candles.source_timeframe, members)
+    bars = partial(bars_of, engine, size, candles.source_timeframe, members)
     compute = partial(bars, what) if function is None else partial(_own_rows, function, bars)
     if screen is not None:
-        compute = partial(_judged, engine, screen, size, candles.source_timeframe, members)
+        compute = partial(judged_of, engine, screen, size, candles.source_timeframe, members)
     with progress_bar(make_console(stderr=True), "Checking", "moments", not json) as move:
         report = check_leaks(compute, candles, moments=moments, progress=move)
     if json:
@@ -124,22 +118,6 @@ def check(
     else:
         _show(make_console(), report, engine.calendars.calendars[0].timezone)
     return 0 if report.is_clean else EXIT_INCOMPLETE
-
-
-def _screen(what: str, saved: Mapping[str, SavedScreen], convention: str) -> Screen | None:
-    """Return the screen that a text is, or the saved one of that name; None of indicators.
-
-    `TallowError` if it is neither: that of what it looks like.
-    """
-    try:
-        parse_specs(what, convention)
-    except TallowError:
-        names = saved.keys() & set(re.findall(r"\w+", what))
-        if not names and not any(sign in what for sign in SIGNS):
-            raise
-        texts = {name: each.condition for name, each in saved.items()}
-        return read_screen(what, (), None, False, texts, convention)
-    return None
 
 
 def _bars_back(screen: Screen, size: Timeframe) -> int:
@@ -151,19 +129,6 @@ def _bars_back(screen: Screen, size: Timeframe) -> int:
         step = max(minutes // (size.minutes or minutes), 1)
         found = max(found, (max(own, default=0) + each.bars + 1) * step + each.base_bars)
     return found
-
-
-def _judged(
-    engine: AnalyticsEngine,
-    screen: Screen,
-    size: Timeframe,
-    source: Timeframe,
-    universe: Universe | None,
-    frame: pl.DataFrame,
-) -> pl.DataFrame:
-    """Return the bars of candles, with what a screen says of each."""
-    candles = read_candles(frame, source_timeframe=source)
-    return judge_bars(engine, screen, size, candles, universe)
 
 
 def _only(timeframes: Sequence[str]) -> Timeframe:
@@ -183,21 +148,6 @@ def _own_function(module: str, name: str) -> Callable[[pl.DataFrame], Any]:
             "takes a frame of bars and returns one; name another"
         )
     return found
-
-
-def _bars(
-    engine: AnalyticsEngine,
-    size: Timeframe,
-    source: Timeframe,
-    universe: Universe | None,
-    indicators: str,
-    frame: pl.DataFrame,
-) -> pl.DataFrame:
-    """Return the bars of candles, with indicators."""
-    said: Any = {"source_timeframe": source, "universe": universe}
-    result = engine.process_candles(frame, size, indicators, **said)
-    bars: pl.DataFrame = result.frame
-    return bars
 
 
 def _own_rows(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from tallow.service import operations
+from tallow.service.agents.http import add_agents
 from tallow.service.compat.old_api import MOUNT
 from tallow.service.compat.routes import make_old_api
 from tallow.service.heads import HeadMiddleware
@@ -48,6 +49,7 @@ def make_app(service: Service) -> FastAPI:
     app.include_router(operations.make_router(service))
     if service.board is not None:
         app.mount(MOUNT, make_old_api(service, service.board))
+    add_agents(app, service)
     guard = Guard(service.settings)
     app.include_router(make_tickets(guard), prefix="/v1", dependencies=once)
     app.add_middleware(GuardMiddleware, guard=guard)

@@ -185,3 +185,21 @@ COMPARED_CANDLES_MAX = 500_000
 
 COMPARED_VALUES_MAX = 20_000_000
 """Most candles times columns of a comparison: some of the causes are looked for by value."""
+
+AGENT_ROWS, AGENT_ROWS_MAX = 100, 1_000
+"""Rows of a tool's answer by default, and at most: more go to a file."""
+
+AGENT_INSTRUMENTS_MAX = 200
+"""Instruments that a tool may be asked about by name."""
+
+AGENT_CANDLES_MAX = 5_000
+"""Candles that a tool takes as rows; more come as a file."""
+
+LEAK_INSTRUMENTS_MAX = 5
+"""Instruments that one check for a look ahead may name."""
+
+LEAK_CANDLES_MAX = 4_000
+"""Last candles of each instrument that such a check looks at."""
+
+LEAK_MOMENTS_ASKED_MAX = 200
+"""Moments after which such a check changes everything."""

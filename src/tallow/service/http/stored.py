@@ -13,11 +13,13 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
 from tallow.core.text import without_secrets
 from tallow.core.time import from_us, now_us
 from tallow.data.coverage.store import StoredSeries
 from tallow.data.reading.rules import RULES
+from tallow.data.store.store import Store
 from tallow.data.universe_files import is_file_name
 from tallow.runtime.ranges import Range, moment_us
 from tallow.service.http.answers import COVERAGE, INSTRUMENTS, QUARANTINE, rows_of
@@ -122,7 +124,7 @@ def make_router(service: Service) -> APIRouter:
         request: Request, asked: Annotated[InstrumentsQuestion, Query()]
     ) -> Response:
         """Return instruments with their symbols, and their first and last candle."""
-        return await send_rows(request, service, lambda: _instruments(service, asked))
+        return await send_rows(request, service, lambda: instrument_rows(service.store, asked))
 
     @router.get("/universes", response_model=UniversesAnswer)
     async def universes(request: Request) -> Response:
@@ -141,7 +143,9 @@ def make_router(service: Service) -> APIRouter:
     @router.get("/coverage", response_model=PageAnswer, responses=rows_of(COVERAGE))
     async def coverage(request: Request, asked: Annotated[CoverageQuestion, Query()]) -> Response:
         """Return how many candles of each session are there, expected and missing."""
-        return await send_rows(request, service, lambda: _coverage(service, asked))
+        return await send_rows(
+            request, service, lambda: coverage_rows(service.store, service.engine.calendars, asked)
+        )
 
     @router.get("/quarantine", response_model=PageAnswer, responses=rows_of(QUARANTINE))
     async def quarantine(
@@ -158,8 +162,9 @@ def make_router(service: Service) -> APIRouter:
     return router
 
 
-def _instruments(service: Service, asked: InstrumentsQuestion) -> Rows:
-    state = service.store.state()
+def instrument_rows(store: Store, asked: InstrumentsQuestion) -> Rows:
+    """Return a page of the instruments of a store, each with its span."""
+    state = store.state()
     symbols = state.symbols().group_by("instrument").agg(pl.col("symbol").sort().str.join(", "))
     names = pl.DataFrame(
         {"instrument": sorted(state.names(asked.source_timeframe, asked.adjustment))}
@@ -223,14 +228,14 @@ def _universe(service: Service, name: str, asked: UniverseQuestion) -> bytes:
     )
 
 
-def _coverage(service: Service, asked: CoverageQuestion) -> Rows:
-    calendars = service.engine.calendars
+def coverage_rows(store: Store, calendars: CalendarAssignment, asked: CoverageQuestion) -> Rows:
+    """Return counts by session, or what is missing."""
     wanted = Range.of(asked.start, asked.end, list(asked.instrument)).checked(calendars)
     kind = (asked.source_timeframe, asked.adjustment)
-    wanted.check_found(service.store.names(*kind), "the store")
+    wanted.check_found(store.names(*kind), "the store")
     names = list(dict.fromkeys(asked.instrument))
     span = (wanted.start, wanted.end)
-    series = StoredSeries(service.store, calendars, now_us(), *kind, *span, instruments=names)
+    series = StoredSeries(store, calendars, now_us(), *kind, *span, instruments=names)
     if not asked.missing:
         return series.coverage(), {}
     missing = series.missing()

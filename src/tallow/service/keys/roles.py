@@ -53,6 +53,10 @@ ADDRESSES = (
     AddressRole(SOCKET, "/desk/_nicegui_ws/", Role.PUBLIC),
     AddressRole("GET", "/", Role.PUBLIC, is_whole=True),
     AddressRole("GET", "/metrics", Role.READ),
+    # Tools for agents: they are asked by POST, and read.
+    AddressRole("GET", "/mcp", Role.READ, is_whole=True),
+    AddressRole("POST", "/mcp", Role.READ, is_whole=True),
+    AddressRole("DELETE", "/mcp", Role.READ, is_whole=True),
     AddressRole("GET", "/v1/", Role.READ),
     AddressRole(SOCKET, "/v1/stream", Role.READ),
     AddressRole("POST", "/v1/tickets", Role.READ),
