@@ -51,6 +51,7 @@ STORE = ("stats", "list", "coverage", "quarantine", "ingests", "actions", "compa
 UNIVERSE = ("universe add", "universe list", "universe show")
 SHOWS = tuple(f"store {verb}" for verb in (*STORE, "restore", "prune"))
 
+TOLD = ("alerts test",)
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--timeframe": ("timeframe", (*BARS, "demo", *ONE, *CHECKS, "watch", *SERVES)),
     "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", *ONE, *CHECKS)),
@@ -62,17 +63,28 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--final-at": ("final_at", ("run", "query", "plot")),
     "--json": (
         "json",
-        (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, *KEYS, "indicators", "doctor", *CHECKS, *LATER),
+        (
+            *REPORTS,
+            *SHOWS,
+            *ROLLOUT,
+            *UNIVERSE,
+            *KEYS,
+            *TOLD,
+            "indicators",
+            "doctor",
+            *CHECKS,
+            *LATER,
+        ),
     ),
     "--json-file": ("json_file", (*REPORTS, *ASKS, "explain")),
     "--strict": ("strict", (*REPORTS, *ONE, *ASKS)),
     "--quiet": ("quiet", (*REPORTS, *ONE, *ASKS, "watch")),
     "--threads": ("threads", ("run", "query", "compare", *ONE, *ASKS)),
     "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests", *ONE, *ASKS, "watch")),
-    "--calendar": ("calendar", CALENDAR),
+    "--calendar": ("calendar", (*CALENDAR, "mcp")),
     "--calendar-dates": ("calendar_dates", CALENDAR),
     "--beyond-coverage": ("beyond_coverage", CALENDAR),
-    "--convention": ("convention", (*BARS, *ONE, *CHECKS, "watch")),
+    "--convention": ("convention", (*BARS, *ONE, *CHECKS, "watch", "mcp")),
     "--no-trade": ("no_trade", (*BARS, *ONE, *CHECKS, "watch")),
     "--timezone": ("timezone", (*FILES, *ONE, *CHECKS, "watch")),
     "--start": ("start", ("run", "query", "compare", "store coverage", "plot", *ASKS)),

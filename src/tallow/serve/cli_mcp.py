@@ -44,7 +44,7 @@ def mcp(
     calendar: options.CalendarOption = "XNSE",
     convention: options.ConventionOption = "tradingview",
 ) -> None:
-    """Serve tools to an agent over stdio, by the Model Context Protocol.
+    """Serve tools to an agent over stdio (MCP).
 
     A running service has the same tools at /mcp, for its keys.
     """

@@ -131,7 +131,7 @@ class CoverageQuestionOfTool(RowsQuestion):
     )
 
 
-class ScreenQuestion(RowsQuestion):
+class ScreenQuestionOfTool(RowsQuestion):
     """A condition that is asked of all instruments."""
 
     condition: str = Field(

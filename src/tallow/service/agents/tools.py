@@ -37,7 +37,7 @@ from tallow.service.agents.questions import (
     LeakQuestion,
     QueryQuestion,
     RowsQuestion,
-    ScreenQuestion,
+    ScreenQuestionOfTool,
     ToolQuestion,
 )
 from tallow.service.http.comparison import compare_stored
@@ -56,8 +56,8 @@ from tallow.service.limits import LEAK_CANDLES_MAX, LISTED_MAX
 from tallow.testing.leaks.check import check_leaks
 from tallow.testing.leaks.texts import bars_of, judged_of, screen_of
 
-LAST = "the last rows are shown; ask for a shorter range or fewer columns, or give output="
-FIRST = "the first rows are shown; narrow the question, or give output="
+LAST = "the last rows are shown; ask for a shorter range or fewer columns, or name a file in output"
+FIRST = "the first rows are shown; narrow the question, or name a file in output"
 
 
 class Tools:
@@ -105,7 +105,7 @@ class Tools:
         if asked.name is not None:
             if asked.what != "indicators":
                 raise ParameterError(
-                    "catalogue: name=; only indicators have more to tell; leave it out, or what="
+                    "catalogue: name; only indicators have more to tell; leave out name, or what"
                 )
             one = registry().find(asked.name)
             return details_of(one) | {"json_schema": parameters_schema(one)}
@@ -129,7 +129,7 @@ class Tools:
             "indicators": listed[: asked.limit],
             "total": len(listed),
             "timeframes": NAMED,
-            "hint": "name= shows parameters, formula and warm-up of one",
+            "hint": "name shows parameters, formula and warm-up of one",
         }
 
     # Bars
@@ -138,7 +138,7 @@ class Tools:
         """Return bars and indicators of candles that are given."""
         if bool(asked.candles) == (asked.file is not None):
             raise ParameterError(
-                "compute: candles= or file=; one of them must be given; for candles of the store "
+                "compute: candles, file; one of them must be given; for candles of the store "
                 "use the tool query"
             )
         given: Any = (
@@ -196,7 +196,7 @@ class Tools:
         frame, about = coverage_rows(self._store, self._engine.calendars, question)
         return self._rows(asked, frame, about, LAST)
 
-    def screen(self, asked: ScreenQuestion) -> dict[str, Any]:
+    def screen(self, asked: ScreenQuestionOfTool) -> dict[str, Any]:
         """Return which instruments match."""
         words = {
             "columns": asked.columns,
@@ -279,7 +279,7 @@ TOOLS: dict[str, Tool] = {
     "catalogue": Tool(
         CatalogueQuestion,
         "What there is",
-        "List what can be asked for: indicators (or all about one, by name=), instruments of the "
+        "List what can be asked for: indicators (or all about one, by name), instruments of the "
         "store with the time of their first and last candle, universes, and engines to compare. "
         "Begin here.",
         Tools.catalogue,
@@ -295,7 +295,7 @@ TOOLS: dict[str, Tool] = {
     "query": Tool(
         QueryQuestion,
         "Bars of the store",
-        "Return bars of stored instruments with indicators, of any timeframe and range; known_at= "
+        "Return bars of stored instruments with indicators, of any timeframe and range; known_at "
         "answers with what was known then. Indicators are right from the first row that is shown, "
         "however short the range is. A bar has timestamp, its open in UTC, and is_final.",
         Tools.query,
@@ -316,7 +316,7 @@ TOOLS: dict[str, Tool] = {
         Tools.coverage,
     ),
     "screen": Tool(
-        ScreenQuestion,
+        ScreenQuestionOfTool,
         "Who meets a condition",
         "Ask a condition of all instruments, or of a universe, on the last closed bar: who "
         "matches, with numbers beside each; and how many do not, or are unknown, and why.",
