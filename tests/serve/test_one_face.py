@@ -41,7 +41,7 @@ REPORTS = ("run", "ingest", "query", "live", "compare")
 ASKS = ("screen", "sequences")
 SERVES = ("serve", "config")
 ONE = ("plot", "explain")
-KEYS = ("keys create", "keys list")
+KEYS = ("keys create", "keys list", "alerts test")
 LATER = ("watch", "config", "explain")
 CHECKS = ("leak-check", *ASKS)
 CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", *ONE, "watch", *CHECKS)
@@ -51,7 +51,6 @@ STORE = ("stats", "list", "coverage", "quarantine", "ingests", "actions", "compa
 UNIVERSE = ("universe add", "universe list", "universe show")
 SHOWS = tuple(f"store {verb}" for verb in (*STORE, "restore", "prune"))
 
-TOLD = ("alerts test",)
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--timeframe": ("timeframe", (*BARS, "demo", *ONE, *CHECKS, "watch", *SERVES)),
     "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", *ONE, *CHECKS)),
@@ -69,7 +68,6 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
             *ROLLOUT,
             *UNIVERSE,
             *KEYS,
-            *TOLD,
             "indicators",
             "doctor",
             *CHECKS,
