@@ -19,7 +19,7 @@ from tests.pages import REPRESENTED, ROOT, blocks, commands, run_command, run_co
 PAGES = {
     "README.md": 21,
     "CONTRIBUTING.md": 0,
-    "docs/tutorial.md": 10,
+    "docs/tutorial.md": 9,
     "docs/feed-of-a-broker.md": 3,
     "docs/migrate.md": 11,
     "docs/operate.md": 20,
