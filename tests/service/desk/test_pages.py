@@ -282,6 +282,15 @@ def test_operations_show_the_service_and_mend_a_row(desk: Desk, page: BrowserPag
     assert kept["high"].to_list() == [10.5]
 
 
+def test_operations_send_a_test_of_alerts(desk: Desk, page: BrowserPage) -> None:
+    """The service of these pages has no sink: the page says what to set."""
+    page.open(f"{desk.url}/desk/operations")
+    page.see("typeof document.querySelector('[data-part=alerts-test]')?.onclick === 'function'")
+    page.ask("document.querySelector('[data-part=alerts-test]').click()")
+    page.see(f"{text('told')}.includes('name one in the settings alerts_webhook')")
+    page.see("!document.querySelector('[data-part=alerts-test]').disabled")
+
+
 @pytest.mark.parametrize("path", ["", "chart", "migration", "operations"])
 def test_pages_fit_a_phone_in_both_looks(desk: Desk, page: BrowserPage, path: str) -> None:
     page.resize(390, 844)
