@@ -8,10 +8,6 @@ READS_MAX = 4
 READS_WAITING_MAX = 64
 """Reads that wait for a thread; more are refused."""
 
-FEED_FEW_ROWS, FEED_PAUSE_SECONDS = 32, 0.002
-"""After an update of fewer rows a feed's thread waits so long: what comes meanwhile is one update,
-which costs hardly more, and others have the interpreter."""
-
 WORKERS_MAX = 2
 """Processes for what takes long."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -20,17 +19,10 @@ from tallow.engine import AnalyticsEngine
 from tallow.plan.plan import make_plan
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
-from tallow.runtime.live.updates import LiveUpdate
 from tallow.service.alerting import Alerting, Judgements
 from tallow.service.compat.board import Board
 from tallow.service.errors import BusyError
-from tallow.service.limits import (
-    FEED_FEW_ROWS,
-    FEED_PAUSE_SECONDS,
-    READS_MAX,
-    READS_WAITING_MAX,
-    STREAM_STOP_SECONDS,
-)
+from tallow.service.limits import READS_MAX, READS_WAITING_MAX, STREAM_STOP_SECONDS
 from tallow.service.logs import log_event
 from tallow.service.measured_engine import MeasuredEngine
 from tallow.service.measures import Measures
@@ -206,7 +198,7 @@ class Service:
     def _drive(self, session: LiveSession, feed: Feed) -> None:
         """Drive the feed until the service ends; where a replay is over, go on as without one."""
         try:
-            session.run(self._stop, self._on_step)
+            session.run(self._stop, self.watch.on_step)
             if not self._stop.is_set():
                 idle = self._session(IdleFeed(feed.position()))
                 # Its first step sets the engine's clock, which was the replay's.
@@ -218,11 +210,6 @@ class Service:
             if not self.watch.is_over:
                 self.watch.look()
                 log_event("feed", kind="ended")
-
-    def _on_step(self, updates: Sequence[LiveUpdate]) -> None:
-        self.watch.on_step(updates)
-        if 0 < sum(each.report.rows_in for each in updates) < FEED_FEW_ROWS:
-            time.sleep(FEED_PAUSE_SECONDS)
 
     def _live_engine(self) -> LiveEngine:
         """Return the engine as the state's file has it, or with the past that is in the store."""
