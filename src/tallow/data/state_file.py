@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import numpy as np
 from tallow.core.disk import PRIVATE, replace_file
 from tallow.core.errors import StateError
 
-_MAGIC = b"tallow state 3\n"
+_FORMAT = 3
+_MAGIC = f"tallow state {_FORMAT}\n".encode()
+_OTHER = re.compile(rb"tallow state (\d{1,9})\n")
 _DIGEST_BYTES = 32
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -45,12 +48,14 @@ def read_state(path: Path) -> tuple[dict[str, Any], Arrays]:
     try:
         with path.open("rb") as file:
             # A file of something else may be of any length.
-            is_state = file.read(len(_MAGIC)) == _MAGIC
-            content = file.read() if is_state else b""
+            head = file.read(len(_MAGIC))
+            content = file.read() if head == _MAGIC else b""
     except OSError as error:
         raise StateError(f"state: file={path}; {error.strerror}; rebuild it") from error
-    if not is_state:
-        raise StateError(f"state: file={path}; not a state of this version; rebuild it")
+    if head != _MAGIC:
+        other = _OTHER.match(head)
+        which = "not a state of this version" if other is None else _of_version(int(other[1]))
+        raise StateError(f"state: file={path}; {which}; rebuild it")
     body = memoryview(content)[_DIGEST_BYTES:]
     if hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != content[:_DIGEST_BYTES]:
         raise StateError(f"state: file={path}; its checksum is wrong; rebuild it")
@@ -60,6 +65,11 @@ def read_state(path: Path) -> tuple[dict[str, Any], Arrays]:
         # Its checksum is right, so another program wrote it: libraries may raise anything.
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise StateError(f"state: file={path}; cannot be read: {reason}; rebuild it") from error
+
+
+def _of_version(number: int) -> str:
+    age = "a newer" if number > _FORMAT else "an older"
+    return f"its format is {number}, of {age} tallow; this one reads {_FORMAT}"
 
 
 def _parsed(body: memoryview) -> tuple[dict[str, Any], Arrays]:

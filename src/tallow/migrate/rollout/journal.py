@@ -26,7 +26,12 @@ from tallow.migrate.flags.setting import (
 )
 from tallow.migrate.rollout.audit import AuditEntry, AuditLog
 from tallow.migrate.rollout.plan import Places
-from tallow.migrate.rollout.state import RolloutState, apply_entry, setting_facts
+from tallow.migrate.rollout.state import (
+    RolloutState,
+    UnknownEntryError,
+    apply_entry,
+    setting_facts,
+)
 
 ENTRIES_KEPT = 100
 """Lines of a log that a journal keeps of each kind: the newest."""
@@ -169,6 +174,9 @@ class Journal:
                 self.state = apply_entry(self.state, entry)
                 if "request" in entry.facts:
                     self._requested[entry.facts["request"]["name"]] = entry.at
+            except UnknownEntryError as error:
+                self.state = replace(self.state, number=entry.number)
+                self.log.set_problem(f"line {entry.number}: {error}")
             except (KeyError, TypeError, ValueError):
                 self.state = replace(self.state, number=entry.number)
                 self.log.set_problem(f"line {entry.number} makes no sense")

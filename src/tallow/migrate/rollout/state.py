@@ -7,12 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from tallow.core.errors import RolloutError
 from tallow.migrate.flags.setting import OFF, Setting
 from tallow.migrate.rollout.audit import AuditEntry
 from tallow.migrate.rollout.plan import RolloutPlan
 
 Phase = Literal["new", "running", "paused", "complete", "reverted"]
 DueAction = Literal["fail", "pause", "promote", "complete"]
+
+
+class UnknownEntryError(RolloutError):
+    """A line of a log says what this version does not know."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,9 @@ def apply_entry(state: RolloutState, entry: AuditEntry) -> RolloutState:
             return replace(state, position=state.analysed)
         case "plan":
             return replace(state, plan=facts["plan"])
-    return state
+        case "repaired":
+            return state
+    raise UnknownEntryError(f"{entry.what!r} is of a newer tallow; update this one")
 
 
 def _apply_change(state: RolloutState, entry: AuditEntry) -> RolloutState:

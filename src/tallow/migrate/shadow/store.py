@@ -107,7 +107,8 @@ class EvidenceStore:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != _FORMAT:
             raise EvidenceError(
-                f"evidence: file={self.path}, format={version}; this version reads {_FORMAT}"
+                f"evidence: file={self.path}, format={version}; this version reads {_FORMAT}; go "
+                "on with the version that wrote it, or name another file in the plan"
             )
 
     def add(

@@ -31,6 +31,9 @@ _ID_BYTES, _SECRET_BYTES = 6, 32
 _TOKEN_CHARACTERS_MAX = 200
 
 
+_FORMAT = 1
+
+
 @dataclass(frozen=True)
 class Key:
     """A key as it is kept.
@@ -135,7 +138,8 @@ class KeyFile:
             with _locked(self.path.with_name(f"{self.path.name}.lock")):
                 keys = dict(_read(self.path)) if self.path.exists() else {}
                 yield keys
-                content = json.dumps({"keys": [asdict(key) for key in keys.values()]}, indent=1)
+                listed = [asdict(key) for key in keys.values()]
+                content = json.dumps({"format": _FORMAT, "keys": listed}, indent=1)
                 replace_file(self.path, content.encode(), mode=PRIVATE)
         except OSError as error:
             raise KeyFileError(
@@ -163,6 +167,13 @@ def _locked(path: Path) -> Iterator[None]:
 def _read(path: Path) -> dict[str, Key]:
     limit = (KEY_FILE_BYTES_MAX, "is it a file of keys?")
     found: Any = read_written("keys", path, json.loads, limit, KeyFileError)
+    # A file without it is of before there was one.
+    number = found.get("format", _FORMAT) if isinstance(found, dict) else _FORMAT
+    if number != _FORMAT:
+        raise KeyFileError(
+            f"keys: {path}; format={number}; this version reads {_FORMAT}; update tallow, or make "
+            "new keys in another file"
+        )
     try:
         keys = [Key(**each) for each in found["keys"]]
         assert all(key.role in ROLES for key in keys)
