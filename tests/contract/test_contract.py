@@ -24,7 +24,6 @@ from tests.running import case
 LENGTH = 3
 
 
-@pytest.mark.no_cover
 @every_short_case
 def test_every_indicator_keeps_the_contract(case: Case) -> None:
     for check in CHECKS:

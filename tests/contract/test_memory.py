@@ -19,8 +19,6 @@ from tallow.testing.histories import Rows, part, ticking, walk
 from tests.contract.cases import every_sharpest_case
 from tests.running import all_indicators, assert_same_bits
 
-pytestmark = pytest.mark.no_cover
-
 SIZES = (200, 90, 1, 260, 31, 150)
 COLUMNS = ("open", "high", "low", "close", "volume")
 

@@ -18,8 +18,6 @@ from tallow.testing.histories import Rows, joined, part, uneven
 from tests.contract.cases import CASES, every_sharpest_case
 from tests.running import assert_same_bits
 
-pytestmark = pytest.mark.no_cover
-
 EXAMPLES = 10
 """Drawn histories per case: several hundred cuts in all per run, many more at night."""
 
