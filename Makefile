@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+RELEASE_READY := $(VENV)/.release-ready
 # Libraries that are only measured. One installs as `talib`, so they have an environment of their own.
 PEERS := $(VENV)/peers
 PEER_PACKAGES := numpy ta-lib-takt wickra ferro-ta polars polars-talib polars-talib-fast quantwave talipp
@@ -15,11 +16,13 @@ PINNED := --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2
 # The seed of a nightly run is new each time and printed; `make nightly SEED=...` repeats a run.
 SEED := $(shell date +%s)
+# Other Pythons that a release is tried with.
+PYTHONS :=
 # How long a soak takes: below ten, it says nothing of memory.
 MINUTES := 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench against lint format docs site picture soak nightly
+.PHONY: help setup demo test bench against lint format docs site picture soak release nightly
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +43,10 @@ $(BENCH_READY): $(READY)
 	$(INSTALL) "Installing libraries to measure beside" $(PINNED) --no-build-isolation --editable '.[bench]'
 	test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
 	@$(PEERS)/bin/python tools/install.py "Installing more of them, apart" $(PINNED) $(PEER_PACKAGES)
+	@touch $@
+
+$(RELEASE_READY): $(READY)
+	$(INSTALL) "Installing what makes a release" $(PINNED) --no-build-isolation --editable '.[release]'
 	@touch $@
 
 demo: setup  ## Simulate a market, and show its bars and indicators
@@ -82,6 +89,9 @@ against: $(BENCH_READY)  ## Measure this build and REVISION=... in turn, and tel
 
 soak: setup  ## Put a service under load for half an hour, or MINUTES=...; nothing is lost, memory flat
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
+release: $(RELEASE_READY)  ## Build dist/, and try it with each extra; PYTHONS="python3.12 ..." tries more
+	$(BIN)/python -m tools.release $(PYTHONS)
 
 nightly: setup  ## Run the tests at full size, and the long campaigns; PART=tests/... for a part
 	@echo "repeat this run with: make nightly SEED=$(SEED)$(if $(PART), PART='$(PART)')"
