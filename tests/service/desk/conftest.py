@@ -56,8 +56,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     pytest.importorskip("nicegui", reason="nicegui is not installed: there are no pages")
     folder = tmp_path_factory.mktemp("desk")
     now = this_minute()
-    start = now.date() - timedelta(days=1)
-    market = simulate_candles(3, 2, calendar=load_calendar("24/7"), start=start)
+    start = now.date() - timedelta(days=2)
+    market = simulate_candles(3, 3, calendar=load_calendar("24/7"), start=start)
     market = market.filter(pl.col("timestamp") < now - timedelta(minutes=3))
     with tallow.open_store(folder / "candles", create=True) as store:
         store.write(market, source_timeframe="1m")
