@@ -16,7 +16,7 @@ from tallow.core.disk import PRIVATE, replace_file
 from tallow.core.errors import StateError
 
 _FORMAT = 3
-_MAGIC = f"tallow state {_FORMAT}\n".encode()
+_MAGIC = b"tallow state %d\n" % _FORMAT
 _OTHER = re.compile(rb"tallow state (\d{1,9})\n")
 _DIGEST_BYTES = 32
 
