@@ -168,7 +168,7 @@ def measure(settings: Settings) -> Outcome:
     rows: list[tuple[str | float, ...]] = [
         (each, median(times[1:]), last[each], max(times[1:])) for each, times in found.items()
     ]
-    tasks = max(0, *followed["tasks"])
+    tasks = max([0, *followed["tasks"]])
     rows.append(("longest task of panning, ms", moved["longest"], "", ""))
     rows.append((f"longest task of {CHARTS} charts, ms", tasks, "", ""))
     rows.append((f"rows that {CHARTS} charts took", followed["rows"], "", ""))
