@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -251,3 +252,8 @@ def _copy_access_list(path: Path, number: int) -> None:
     except (OSError, AttributeError):
         return
     os.setxattr(number, _ACCESS_LIST, listed)
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Return what is free on a folder's disk; None where there is no such folder."""
+    return shutil.disk_usage(folder).free if folder.is_dir() else None

@@ -21,8 +21,9 @@ from prometheus_client.core import (
 )
 
 import tallow
+from tallow.core.disk import free_bytes
 from tallow.service.measures import BOUNDS, DROPS, ERRORS, STAGES, STATUSES, Durations
-from tallow.service.readiness import free_bytes, ready_parts
+from tallow.service.readiness import ready_parts
 
 if TYPE_CHECKING:
     from tallow.service.service import Service
@@ -254,7 +255,7 @@ FAMILIES = (
         "gauge",
         "",
         "What is free on the disk of the store's folder.",
-        lambda service: _one(free_bytes(service)),
+        lambda service: _one(free_bytes(Path(service.settings.store))),
     ),
     MetricFamily(
         "tail_rows",

@@ -6,7 +6,6 @@ rollout, and `disk` space that runs out.
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from tallow.alerts import Alert, Outbox
 from tallow.alerts.ends import identity_of_end
 from tallow.alerts.record import Turn
 from tallow.core.calendars import Calendar
+from tallow.core.disk import free_bytes
 from tallow.core.errors import AlertError, TallowError, without_empty_warnings
 from tallow.core.text import counted
 from tallow.core.time import from_us, now_us
@@ -264,10 +264,9 @@ def _rollback(service: WatchedService, _arrivals: Arrivals, _now: int) -> CauseS
 
 
 def _disk(service: WatchedService, _arrivals: Arrivals, _now: int) -> CauseState | None:
-    folder, least = Path(service.settings.store), service.settings.disk_free_alert
-    if not folder.is_dir():
+    free, least = free_bytes(Path(service.settings.store)), service.settings.disk_free_alert
+    if free is None:
         return NOTHING
-    free = shutil.disk_usage(folder).free
     said = f"the store's disk has {free:,} bytes free"
     return CauseState(free < least, f"{said}; {least:,} are expected" if free < least else said)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tallow.core.disk import free_bytes
 from tallow.core.errors import StoreError
 from tallow.core.text import counted
 
@@ -24,12 +24,6 @@ def reasons(service: Service) -> list[str]:
 def ready_parts(service: Service) -> dict[str, float]:
     """Return by each part of a service 1 if it is ready, 0 if not; may take as a disk does."""
     return {name: float(not any(part(service))) for name, part in PARTS.items()}
-
-
-def free_bytes(service: Service) -> int | None:
-    """Return what is free on the store's disk; None for a store that is elsewhere."""
-    folder = Path(service.settings.store)
-    return shutil.disk_usage(folder).free if folder.is_dir() else None
 
 
 def notes(service: Service) -> list[str]:
@@ -68,7 +62,7 @@ def _of_store(service: Service) -> Iterator[str]:
 
 
 def _of_disk(service: Service) -> Iterator[str]:
-    free, least = free_bytes(service), service.settings.disk_free_min
+    free, least = free_bytes(Path(service.settings.store)), service.settings.disk_free_min
     if free is not None and free < least:
         yield f"disk: free={free:,} bytes; must be at least {least:,}"
 
