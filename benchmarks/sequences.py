@@ -134,8 +134,8 @@ class Daily:
         parts = split_evenly(offsets, THREADS)
         in_parallel(POOL, [partial(self._move, offsets, own, made) for own in parts])
         inputs, asked = (self.columns[name] for name in INPUTS), np.ones(rows, np.bool_)
-        found = MoveRows(offsets, self.ends, asked, *inputs, *made)
-        bars = MoveBars(self.names, self.opens, found)
+        found = MoveRows(offsets, self.opens, self.ends, asked, *inputs, *made)
+        bars = MoveBars(self.names, found)
         return analyse(bars, HORIZON, SPLIT, THRESHOLD, POOL, THREADS)
 
     def _move(self, offsets: np.ndarray, own: slice, made: np.ndarray) -> None:

@@ -102,7 +102,7 @@ def ask_sequences(
     threshold = float(dict(question.moves.values)["threshold"])
     asked_for = (question.horizon, question.split, threshold)
     found = analyse(bars, *asked_for, engine._pool, engine.threads)
-    why = "" if len(bars.opens) else source.why_empty or _NO_BARS.format(question.size.text)
+    why = "" if len(bars.rows.ends) else source.why_empty or _NO_BARS.format(question.size.text)
     notes = (*source.notes, *absent_notes(list_, over, source))
     return replace(found, notes=notes, why_empty=why, quarantined=source.quarantined)
 
@@ -140,8 +140,9 @@ def _move_bars(panel: Panel, moves: Spec, asked: Any) -> MoveBars:
     is_asked = np.ones(len(panel.opens), np.bool_) if asked is None else asked
     rows = MoveRows(
         closed.offsets,
+        closed.opens,
         closed.ends,
         closed.of_rows(is_asked),
         *(np.ascontiguousarray(closed.of_rows(panel.columns[name])) for name in named),
     )
-    return MoveBars(panel.names, closed.opens, rows)
+    return MoveBars(panel.names, rows)

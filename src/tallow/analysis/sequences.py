@@ -13,7 +13,7 @@ import polars as pl
 
 from tallow.analysis.sequence_result import SequenceResult
 from tallow.analysis.wilson import ratio, wilson_interval
-from tallow.core.arrays import Flags, Floats, Ints, Times
+from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.time import from_us
 from tallow.data.kernels import sequence_scores as scores
 from tallow.data.kernels import sequences as kernels
@@ -24,10 +24,9 @@ from tallow.runtime.operations import in_parallel, split_evenly, to_series
 
 @dataclass(frozen=True, eq=False)
 class MoveBars:
-    """Closed bars of instruments with their moves, and when each bar opened, in microseconds."""
+    """Closed bars of instruments with their moves."""
 
     names: Sequence[str]
-    opens: Times
     rows: MoveRows
 
 
@@ -53,7 +52,7 @@ def analyse(
         Who shares the instruments.
     """
     rows = kernels.as_read_only(bars.rows)
-    split_at = _split_time(rows.ends, split)
+    split_at = kernels.split_time(rows, split)
     found = kernels.room_for_sequences(rows)
     counts = np.zeros((len(bars.names), kernels.OUTCOME_COUNTS), np.int64)
     numbers = np.full((len(scores.SCORES), len(bars.names)), np.nan)
@@ -74,7 +73,7 @@ def analyse(
     grouped = kernels.join_patterns(in_parallel(pool, jobs))
     own = _Ranking(grouped, counts)
     jobs = [
-        partial(_sequence_frame, bars, asked),
+        partial(_sequence_frame, bars.names, asked),
         partial(_pattern_frames, bars.names, own),
         partial(_score_frame, bars.names, numbers, asked, own),
     ]
@@ -91,31 +90,21 @@ def analyse(
     )
 
 
-def _split_time(ends: Times, split: float) -> int:
-    """Return by when this share of all bars had closed."""
-    if not len(ends):
-        return 0
-    # Instruments close together, so there are few times: counted, then sorted.
-    times = pl.Series("time", ends).value_counts(name="count").sort("time")
-    place = np.searchsorted(times["count"].cum_sum(), int(split * (len(ends) - 1)), side="right")
-    return int(times["time"][int(place)])
-
-
-def _sequence_frame(bars: MoveBars, found: Sequences) -> pl.DataFrame:
-    codes = np.repeat(np.arange(len(bars.names), dtype=np.uint32), np.diff(found.offsets))
-    ends = np.append(bars.rows.ends, 0)[found.known]
+def _sequence_frame(names: Sequence[str], found: Sequences) -> pl.DataFrame:
+    codes = np.repeat(np.arange(len(names), dtype=np.uint32), np.diff(found.offsets))
+    is_over = (found.stage & kernels.OVER) > 0
     return pl.DataFrame(
         {
-            "instrument": _names(bars.names, codes),
-            "start": pl.Series(bars.opens[found.first]).cast(TIME_TYPE),
-            "end": pl.Series(bars.opens[found.last]).cast(TIME_TYPE),
+            "instrument": _names(names, codes),
+            "start": pl.Series(found.start).cast(TIME_TYPE),
+            "end": pl.Series(found.end).cast(TIME_TYPE),
             **_kind_columns(found.kind),
-            "length": found.length.astype(np.int64),
+            "length": found.length,
             "strength": found.strength,
             "return_percent": found.gain,
             "gap": _counts(found.gap, found.gap >= 0),
             "volume": found.volume,
-            "over_at": _counts(ends, found.known >= 0).cast(TIME_TYPE),
+            "over_at": _counts(found.over_at, is_over).cast(TIME_TYPE),
             "outcome_percent": to_series("outcome_percent", found.outcome),
         }
     )
@@ -249,8 +238,8 @@ def _dominant(patterns: _Ranking, instruments: int) -> dict[str, pl.Series]:
 
 def _described(what: str, found: Patterns | Sequences, places: Ints) -> dict[str, pl.Series]:
     """Return what some are, each by its place; null where that is below 0."""
-    kinds = _kind_columns(np.append(found.kind, 0)[places])
-    columns = {**kinds, "length": pl.Series(np.append(found.length, 0)[places])}
+    kinds = _kind_columns(_take(found.kind, places))
+    columns = {**kinds, "length": pl.Series(_take(found.length, places))}
     known = _counts(np.arange(len(places)), places >= 0).cast(pl.UInt32)
     return {f"{what}_{name}": column.gather(known) for name, column in columns.items()}
 
@@ -258,10 +247,15 @@ def _described(what: str, found: Patterns | Sequences, places: Ints) -> dict[str
 def _current(found: Sequences) -> dict[str, pl.Series]:
     """Return what goes on with each instrument; null where its newest bar is in no sequence."""
     last = np.where(np.diff(found.offsets) > 0, found.offsets[1:] - 1, -1)
-    last = np.where(np.append(found.known, 0)[last] < 0, last, -1)
-    strength = np.append(found.strength, np.nan)[last]
+    last = np.where(_take(found.stage, last) & kernels.OVER, -1, last)
+    strength = _take(found.strength, last)
     strength[last < 0] = np.nan
     return {
         **_described("current", found, last),
         "current_strength": to_series("current_strength", strength),
     }
+
+
+def _take(column: Any, places: Ints) -> Any:
+    """Return the values at places; where one is below 0, anything."""
+    return column[np.maximum(places, 0)] if len(column) else np.zeros(len(places), column.dtype)

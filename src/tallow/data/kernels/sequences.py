@@ -14,15 +14,15 @@ import numpy as np
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.kernel import kernel, kernel_step, read_only
 
-SEQUENCES_VERSION = 2
+SEQUENCES_VERSION = 3
 """Raised where the same bars make other sequences, patterns or scores."""
 
 STRONG, UP = 1, 2
 """Bits of a kind: weak and down where they are not set."""
 
 KINDS = 4
-OVER, OVER_FIRST, IN_FIRST, IN_REST = 1, 2, 4, 8
-"""Bits of a stage: over; known to be by the split; the outcome known by it; or begun since."""
+OVER, OVER_FIRST, IN_FIRST, IN_REST, ASKED = 1, 2, 4, 8, 16
+"""Bits of a stage: over; by the split; outcome known by the split; begun since; asked for."""
 
 SHORTEST = 2
 """Bars of the shortest pattern: one bar alone is none."""
@@ -31,10 +31,12 @@ SHORTEST = 2
 class MoveRows(NamedTuple):
     """Closed bars with their moves: rows ``offsets[i]:offsets[i + 1]`` are of instrument ``i``.
 
-    `ends` are microseconds; `is_asked` says of which bars is asked; the others are float64.
+    `opens` and `ends` are microseconds; `is_asked` says of which bars is asked; the others are
+    float64.
     """
 
     offsets: Ints
+    opens: Times
     ends: Times
     is_asked: Flags
     open: Floats
@@ -49,20 +51,20 @@ class MoveRows(NamedTuple):
 class Sequences(NamedTuple):
     """Sequences as columns, instrument after instrument; `offsets` as of `MoveRows`.
 
-    `first`, `last` and `known` are rows (int32); `known` is that by which a sequence is known to be
-    over, -1 for one that goes on. `gap` counts rows since the one before of this kind; -1 without
-    one. `kind` and `stage` are int8. `gain` is in percent, and so is `outcome`, in the sequence's
-    direction; NaN while not known.
+    `kind` and `stage` are int8; `start` and `end` are the opens of the first and last bar, and
+    `over_at` is the end of that by which a sequence is known to be over, 0 for one that goes on.
+    `gap` counts rows since the one before of this kind; -1 without one. `gain` is in percent, and
+    so is `outcome`, in the sequence's direction; NaN while not known.
     """
 
     offsets: Ints
     kind: Any
-    first: Any
-    last: Any
-    known: Any
-    length: Any
-    gap: Any
     stage: Any
+    start: Times
+    end: Times
+    over_at: Times
+    length: Ints
+    gap: Ints
     strength: Floats
     gain: Floats
     volume: Floats
@@ -107,23 +109,73 @@ FIRST_RISES, FIRST_FALLS, FIRST_ALL, RISES, FALLS, ALL = range(OUTCOME_COUNTS)
 
 def room_for_sequences(rows: MoveRows) -> Sequences:
     """Return columns for all sequences of bars, to be filled in by `find_sequences`."""
-    begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(rows.bars == 1.0)])
-    offsets = begins[rows.offsets]
+    offsets = np.zeros(len(rows.offsets), np.int64)
+    _count(rows, offsets)
     count = int(offsets[-1])
-    columns: list[Any] = [np.empty(count, np.int8)]
-    columns += [np.empty(count, np.int32) for _ in range(5)]
-    columns += [np.empty(count, np.int8), *(np.empty(count) for _ in range(4))]
-    return Sequences(offsets, *columns)
+    # In one block: a system gives it large pages, which are ready sooner than as many small ones.
+    block, bits = np.empty((9, count)), np.empty((2, count), np.int8)
+    return Sequences(offsets, *bits, *block[:5].view(np.int64), *block[5:])
 
 
 def of_those_asked(rows: MoveRows, found: Sequences) -> Sequences:
     """Return the sequences of which the last bar is asked for."""
     if rows.is_asked.all():
         return found
-    kept = rows.is_asked[found.last]
+    kept = (found.stage & ASKED) > 0
     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
     columns: list[Any] = list(found[1:])
     return Sequences(before[found.offsets], *(column[kept] for column in columns))
+
+
+def split_time(rows: MoveRows, split: float) -> int:
+    """Return by when this share of all bars had closed."""
+    return int(_time_at(rows, int(split * (len(rows.ends) - 1)))) if len(rows.ends) else 0
+
+
+@kernel
+def _time_at(rows, place):  # type: ignore[no-untyped-def]
+    """Return the time at a place among the ends of all bars in order, which is 0 for the first.
+
+    The bars of an instrument are in order: how many had closed by a time is found by halving.
+    """
+    low, high = rows.ends[0], rows.ends[0]
+    for i in range(len(rows.offsets) - 1):
+        if rows.offsets[i] < rows.offsets[i + 1]:
+            low = min(low, rows.ends[rows.offsets[i]])
+            high = max(high, rows.ends[rows.offsets[i + 1] - 1])
+    while low < high:
+        middle = low + (high - low) // 2
+        # The last close by then, and the first one after it: between them nothing changes.
+        count, last, later = 0, low, high
+        for i in range(len(rows.offsets) - 1):
+            begin, end = rows.offsets[i], rows.offsets[i + 1]
+            a, b = begin, end
+            while a < b:
+                half = (a + b) // 2
+                if rows.ends[half] <= middle:
+                    a = half + 1
+                else:
+                    b = half
+            count += a - begin
+            if a > begin:
+                last = max(last, rows.ends[a - 1])
+            if a < end:
+                later = min(later, rows.ends[a])
+        if count > place:
+            high = last
+        else:
+            low = later
+    return low
+
+
+@kernel
+def _count(rows, offsets):  # type: ignore[no-untyped-def]
+    """Fill in where the sequences of each instrument begin; the first is 0 before."""
+    for i in range(len(rows.offsets) - 1):
+        count = 0
+        for row in range(rows.offsets[i], rows.offsets[i + 1]):
+            count += rows.bars[row] == 1.0
+        offsets[i + 1] = offsets[i] + count
 
 
 @kernel
@@ -136,49 +188,47 @@ def find_sequences(
     """
     before = np.empty(KINDS, np.int64)
     for i in range(begin, end):
-        n, is_open = found.offsets[i] - 1, False
+        n, row, stop = found.offsets[i], rows.offsets[i], rows.offsets[i + 1]
         before[:] = -1
-        for row in range(rows.offsets[i], rows.offsets[i + 1]):
-            bars = rows.bars[row]
-            if bars != bars:
+        while row < stop:
+            if rows.bars[row] != 1.0:
+                row += 1
                 continue
-            if bars <= 1.0:
-                if is_open:
-                    before[found.kind[n]] = found.last[n]
-                    found.known[n] = row
-                is_open = bars == 1.0
-                if is_open:
-                    n += 1
-                    kind = STRONG * int(rows.strong[row]) + UP * int(rows.direction[row] > 0.0)
-                    found.kind[n], found.first[n], found.known[n] = kind, row, -1
-                    found.gap[n] = row - before[kind] - 1 if before[kind] >= 0 else -1
-                    found.strength[n] = found.volume[n] = 0.0
-                    found.length[n] = 0
-            if is_open:
-                found.last[n] = row
-                found.strength[n] += rows.strength[row]
-                found.volume[n] += rows.volume[row]
-                found.length[n] += 1
-        # Here, and not by a call for each: counting references to so many arrays takes longer.
-        for n in range(found.offsets[i], found.offsets[i + 1]):
-            length, first, known = found.length[n], found.first[n], found.known[n]
-            found.strength[n], found.volume[n] = (
-                found.strength[n] / length,
-                found.volume[n] / length,
-            )
-            change = rows.close[found.last[n]] - rows.open[first]
-            found.gain[n] = 100.0 * (change / rows.open[first])
-            found.outcome[n], stage = np.nan, 0
+            first, last, known, length = row, row, -1, 1
+            strength, volume = rows.strength[row], rows.volume[row]
+            row += 1
+            # A row without a move is passed over.
+            while row < stop:
+                bars = rows.bars[row]
+                if bars <= 1.0:
+                    known = row
+                    break
+                if bars > 1.0:
+                    last = row
+                    length += 1
+                    strength += rows.strength[row]
+                    volume += rows.volume[row]
+                row += 1
+            kind = STRONG * int(rows.strong[first]) + UP * int(rows.direction[first] > 0.0)
+            outcome, over_at, stage = np.nan, 0, ASKED if rows.is_asked[last] else 0
             if known >= 0:
-                stage = OVER + (OVER_FIRST if rows.ends[known] <= split_at else 0)
-                after = known + horizon
-                if after < rows.offsets[i + 1] and rows.close[known] > 0.0:
-                    change = rows.close[after] - rows.close[known]
-                    side = 1.0 if found.kind[n] & UP else -1.0
-                    found.outcome[n] = 100.0 * (side * change / rows.close[known])
+                over_at, close, after = rows.ends[known], rows.close[known], known + horizon
+                stage += OVER + (OVER_FIRST if over_at <= split_at else 0)
+                if after < stop and close > 0.0:
+                    change = rows.close[after] - close
+                    side = 1.0 if kind & UP else -1.0
+                    outcome = 100.0 * (side * change / close)
                     stage += IN_FIRST if rows.ends[after] <= split_at else 0
-                    stage += IN_REST if rows.ends[known] >= split_at else 0
-            found.stage[n] = stage
+                    stage += IN_REST if over_at >= split_at else 0
+            found.kind[n], found.stage[n], found.length[n] = kind, stage, length
+            found.start[n], found.end[n] = rows.opens[first], rows.opens[last]
+            found.over_at[n] = over_at
+            found.gap[n] = first - before[kind] - 1 if before[kind] >= 0 else -1
+            found.strength[n], found.volume[n] = strength / length, volume / length
+            found.gain[n] = 100.0 * ((rows.close[last] - rows.open[first]) / rows.open[first])
+            found.outcome[n] = outcome
+            before[kind] = last
+            n += 1
 
 
 def group_patterns(found: Sequences, begin: int, end: int) -> Patterns:
@@ -189,7 +239,7 @@ def group_patterns(found: Sequences, begin: int, end: int) -> Patterns:
     own = slice(found.offsets[begin], found.offsets[end])
     length, stage = found.length[own], found.stage[own]
     places = np.full(KINDS * (int(length.max(initial=0)) + 1), -1, np.int64)
-    most = int(np.count_nonzero((length >= SHORTEST) & (stage > 0)))
+    most = int(np.count_nonzero((length >= SHORTEST) & (stage & OVER > 0)))
     keys, sums = np.empty((3, most), np.int64), np.zeros((most, len(SUMS)))
     count = int(_group(found, begin, end, places, keys, sums))
     order = np.arange(count)
@@ -206,10 +256,9 @@ def join_patterns(parts: Sequence[Patterns]) -> Patterns:
 
 def pool_patterns(found: Patterns) -> Patterns:
     """Return the patterns of all groups as those of one, in the order of `group_patterns`."""
-    cells, places = np.unique(KINDS * found.length + found.kind, return_inverse=True)
-    sums = np.empty((len(SUMS), len(cells)))
-    for each, own in zip(sums, found.sums, strict=True):
-        each[:] = np.bincount(places, own, len(cells))
+    all_cells = KINDS * found.length + found.kind
+    cells = np.flatnonzero(np.bincount(all_cells))
+    sums: Floats = np.stack([np.bincount(all_cells, own)[cells] for own in found.sums])
     group, order = np.zeros(len(cells), np.int64), np.arange(len(cells))
     _rank(group, np.ascontiguousarray(sums.T), order)
     return Patterns(group, cells[order] % KINDS, cells[order] // KINDS, sums[:, order])
