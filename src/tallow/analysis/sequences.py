@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -69,15 +69,12 @@ def analyse(
     parts = split_evenly(rows.offsets, threads) or [slice(0, len(bars.names))]
     in_parallel(pool, [partial(find, own) for own in parts])
     asked = kernels.of_those_asked(rows, found)
-    jobs: list[Callable[[], Any]] = [partial(sum_up, own) for own in parts]
-    grouped = kernels.join_patterns(in_parallel(pool, jobs))
-    own = _Ranking(grouped, counts)
-    jobs = [
-        partial(_sequence_frame, bars.names, asked),
-        partial(_pattern_frames, bars.names, own),
-        partial(_score_frame, bars.names, numbers, asked, own),
-    ]
-    frame, (patterns, pooled), scored = in_parallel(pool, jobs)
+    grouped = in_parallel(pool, [partial(sum_up, own) for own in parts])
+    own = _Ranking(kernels.join_patterns(grouped), counts)
+    # Here, and not on threads: many small steps of Python only wait for each other there.
+    frame = _sequence_frame(bars.names, asked)
+    patterns, pooled = _pattern_frames(bars.names, own)
+    scored = _score_frame(bars.names, numbers, asked, own)
     newest = None if not len(rows.ends) else from_us(int(rows.ends.max()))
     return SequenceResult(
         frame,
