@@ -1,8 +1,8 @@
 """Make what is published in ``dist/``, and try it: ``python -m tools.release [PYTHON...]``.
 
-`make release` runs it. With the Python that runs it, the wheel is installed with each extra, into
-an environment of its own; with each other PYTHON alone, and to serve. ``dist/`` is replaced at the
-end: what failed leaves it as it was. Needs the extra [release].
+`make release` runs it. With the Python that runs it, and with each other PYTHON, the wheel is
+installed with each extra, into an environment of its own. ``dist/`` is replaced at the end: what
+failed leaves it as it was. Needs the extra [release].
 """
 
 from __future__ import annotations
@@ -33,9 +33,6 @@ NOT_USED_FROM_A_WHEEL = frozenset({"dev", "bench", "docs", "release"})
 
 BASE = "base"
 """Stands for the wheel without an extra."""
-
-ELSEWHERE = (BASE, "serve")
-"""What is installed with other Pythons than the one that runs this."""
 
 MARKET = "../market/candles_1m.parquet"
 STORE = f"tallow ingest {MARKET} --store candles --source-timeframe 1m --adjustment raw"
@@ -82,16 +79,16 @@ def release(others: Sequence[str]) -> None:
         work = Path(name)
         dist = work / "dist"
         with _step(f"Building the sdist and the wheel of tallow {version}"):
-            wheel = _build(dist, work)
+            wheel, sdist = _build(dist, work)
         with _step("Checking what an index would show of them"):
             run([sys.executable, "-m", "twine", "check", "--strict", *_files(dist)], work)
         extras = [BASE, *extras_of(wheel)]
-        for extra in extras:
-            bill = dist / f"tallow-{version}.cdx.json" if extra == "all" else None
-            _try(wheel, version, extra, sys.executable, work, bill)
-        for python in others:
-            for extra in ELSEWHERE:
-                _try(wheel, version, extra, python, work)
+        for python in (sys.executable, *others):
+            _try(sdist, version, BASE, python, work)
+            for extra in extras:
+                billed = python == sys.executable and extra == "all"
+                bill = dist / f"tallow-{version}.cdx.json" if billed else None
+                _try(wheel, version, extra, python, work, bill)
         shutil.rmtree(ROOT / "dist", ignore_errors=True)
         shutil.copytree(dist, ROOT / "dist")
     for path in _files(ROOT / "dist"):
@@ -100,12 +97,12 @@ def release(others: Sequence[str]) -> None:
         print("CHANGELOG.md still says (unreleased): write the date before you publish")
 
 
-def _build(dist: Path, work: Path) -> Path:
-    """Build both files, and the wheel a second time out of the sdist; return the wheel."""
+def _build(dist: Path, work: Path) -> tuple[Path, Path]:
+    """Build both files, and the wheel once more of the repository; return wheel and sdist."""
     build = [sys.executable, "-m", "build", "--no-isolation"]
     run([*build, "--outdir", str(dist), str(ROOT)], work)
     run([*build, "--wheel", "--outdir", str(work / "tree"), str(ROOT)], work)
-    [wheel] = dist.glob("*.whl")
+    [wheel], [sdist] = dist.glob("*.whl"), dist.glob("*.tar.gz")
     [of_the_tree] = (work / "tree").glob("*.whl")
     found = differences(wheel, of_the_tree)
     if found:
@@ -113,7 +110,7 @@ def _build(dist: Path, work: Path) -> Path:
             "the wheel that the sdist builds is not the one of the repository; see [tool.hatch] of "
             "pyproject.toml: " + ", ".join(found[:20])
         )
-    return wheel
+    return wheel, sdist
 
 
 def differences(one: Path, other: Path) -> list[str]:
@@ -147,34 +144,37 @@ def extras_of(wheel: Path) -> list[str]:
 
 
 def _try(
-    wheel: Path, version: str, extra: str, python: str, work: Path, bill: Path | None = None
+    built: Path, version: str, extra: str, python: str, work: Path, bill: Path | None = None
 ) -> None:
     """Install an extra into an empty environment, and run what it must do; write the bill there."""
     shown = run([python, "-c", "import platform; print(platform.python_version())"], work).strip()
-    what = "tallow" if extra == BASE else f"tallow[{extra}]"
+    what = built.name if extra == BASE else f"{built.name}[{extra}]"
     with _step(f"Python {shown}: installing {what}, and trying it"):
         place = work / f"{shown}-{extra}"
         run([python, "-m", "venv", "--without-pip", str(place)], work)
         programs = place / "bin"
-        _install(programs, f"{wheel}[{extra}]" if extra != BASE else str(wheel), work)
+        _install(programs, f"{built}[{extra}]" if extra != BASE else str(built), work)
         folder = work / f"{shown}-{extra}-folder"
         folder.mkdir()
         told = _in(programs, "tallow --version", folder)
         if version not in told:
-            raise ReleaseError(f"tallow --version: {told.strip()}; the wheel is {version}")
+            raise ReleaseError(f"tallow --version: {told.strip()}; {built.name} is {version}")
         for line in TRIALS[extra]:
             _in(programs, line, folder)
         if bill is not None:
-            _install(programs, f"{wheel}[all,flagd]", work)
-            _write_bill(programs, bill, wheel, work)
-        shutil.rmtree(place)
+            _install(programs, f"{built}[all,flagd]", work)
+            _write_bill(programs, bill, built, work)
+    shutil.rmtree(place)
+    shutil.rmtree(folder)
 
 
 def _install(programs: Path, requirement: str, work: Path) -> None:
-    """Install into an environment that has no pip of its own, so that nothing else is in it."""
+    """Install into an environment that has no pip of its own, so that nothing else is in it.
+
+    What pip gets to build an sdist with has the pinned versions, too.
+    """
     pip = [sys.executable, "-m", "pip", "--python", str(programs / "python")]
-    pinned = ["--constraint", str(ROOT / "constraints.txt")]
-    run([*pip, "install", "--disable-pip-version-check", *pinned, requirement], work)
+    run([*pip, "install", "--disable-pip-version-check", requirement], work)
     run([*pip, "check"], work)
 
 
@@ -238,6 +238,8 @@ def run(command: Sequence[str], folder: Path) -> str:
         for name, text in os.environ.items()
         if not name.startswith(("TALLOW_", "PYTHONPATH", "VIRTUAL_ENV"))
     }
+    # Reaches the environment that pip builds an sdist in, which no option of pip's does.
+    apart["PIP_CONSTRAINT"] = str(ROOT / "constraints.txt")
     try:
         done = subprocess.run(
             command,
