@@ -14,7 +14,7 @@ from hypothesis import is_hypothesis_test, settings
 
 # Fixed examples by default: a run that failed fails again, and one change's run is no worse luck
 # than another's. No deadline: a kernel's first call compiles for seconds.
-settings.register_profile("ci", derandomize=True, database=None, max_examples=60, deadline=None)
+settings.register_profile("ci", derandomize=True, database=None, max_examples=40, deadline=None)
 settings.register_profile("nightly", max_examples=1_000, deadline=None, print_blob=True)
 settings.load_profile("ci")
 
