@@ -5,9 +5,12 @@ Method: texts as values, of ten bytes each, and the room that an entry takes bes
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +76,31 @@ def test_an_entry_may_go_between_look_up_and_use():
 def test_a_negative_bound_is_an_error():
     with pytest.raises(ParameterError, match="cache: bytes_max=-1; must not be negative"):
         IndicatorCache(-1)
+
+
+RESIDENT = """
+import gc
+import numpy as np
+import polars as pl
+from tallow.runtime.cache import frame_bytes
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon"))
+
+def frame():
+    return pl.DataFrame({f"c{n}": pl.Series(np.random.rand(ROWS)) for n in range(20)})
+
+kept, before = [frame()], resident()
+kept += [frame() for _ in range(1_500)]
+gc.collect()
+print((resident() - before) / sum(map(frame_bytes, kept[1:])))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux what is resident")
+@pytest.mark.parametrize("rows", [10, 100])
+def test_small_frames_are_counted_as_what_they_take(rows):
+    program = RESIDENT.replace("ROWS", str(rows))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 0.6 < float(done.stdout) < 1.4

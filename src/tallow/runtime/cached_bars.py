@@ -25,7 +25,7 @@ from tallow.data.reading.schema import time_view
 from tallow.data.reading.stamps import IF_STORED
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions
-from tallow.runtime.cache import CachedValue, CacheOutcome
+from tallow.runtime.cache import CachedValue, CacheOutcome, frame_bytes
 from tallow.runtime.ranged import RangeRun, Read, Target
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import RunReport
@@ -71,7 +71,7 @@ class CachedBars:
     @cached_property
     def nbytes(self) -> int:
         """Bytes of the bars and the states."""
-        return int(self.frame.estimated_size()) + self.snapshots.nbytes
+        return frame_bytes(self.frame) + self.snapshots.nbytes
 
     def cut(self, span: Span) -> pl.DataFrame:
         """Return the bars of a span within this one, without a copy of their columns."""

@@ -17,7 +17,7 @@ from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.universe import Universe
 from tallow.data.universe_files import StoredLists, find_universe
 from tallow.plan.plan import Plan
-from tallow.runtime.cache import CacheOutcome
+from tallow.runtime.cache import CacheOutcome, frame_bytes
 from tallow.runtime.cached_bars import Kind
 from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.results import RunReport
@@ -142,7 +142,7 @@ class WholeAnswers:
     @property
     def nbytes(self) -> int:
         """Bytes of the bars."""
-        return sum(int(frame.estimated_size()) for frame, _ in self.answers)
+        return sum(frame_bytes(frame) for frame, _ in self.answers)
 
 
 class OneInstrument(NamedTuple):

@@ -21,6 +21,7 @@ from tallow.data.reading.schema import time_view
 from tallow.data.universe import Universe
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.batch import BarOptions
+from tallow.runtime.cache import frame_bytes
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import ProcessingResult, RunReport
 from tallow.runtime.run_snapshots import run_identity
@@ -71,7 +72,7 @@ class Whole:
     @property
     def nbytes(self) -> int:
         """Bytes of the bars."""
-        return int(self.frame.estimated_size())
+        return frame_bytes(self.frame)
 
 
 class QuestionBounds(NamedTuple):
