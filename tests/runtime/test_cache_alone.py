@@ -102,5 +102,7 @@ print((resident() - before) / sum(map(frame_bytes, kept[1:])))
 @pytest.mark.parametrize("rows", [10, 100])
 def test_small_frames_are_counted_as_what_they_take(rows):
     program = RESIDENT.replace("ROWS", str(rows))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert 0.6 < float(done.stdout) < 1.4
