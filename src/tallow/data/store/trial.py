@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from tallow.core.disk import may_access
 from tallow.core.errors import StoreError
+from tallow.core.limits import STORE_CONNECT_SECONDS
 from tallow.core.text import without_secrets
 from tallow.data.store.location import STATE_FOLDER, plain_location, require_folder
 from tallow.data.store.store import Store, open_store
@@ -28,22 +29,26 @@ _COPIED = (STATE_FILE, f"{STATE_FILE}-wal")
 def trial_store(location: str, *, to_write: bool = True) -> Iterator[Store | None]:
     """Open a store as whoever writes to it would, or only reads it, and change nothing.
 
-    None for a folder in which there is none yet, but may be made, and for a database, which is
-    asked for its version alone.
+    None for a folder or bucket in which there is none yet, but may be made, and for a database,
+    which is asked for its version alone.
 
     Raises
     ------
     StoreError
-        If it cannot be opened, or this user may not write to it.
+        If it cannot be opened, its server does not answer soon, this user may not write to it, or
+        there is none where it is only to be read.
     """
     if location.lower().startswith(("postgresql://", "postgres://")):
-        _ask_database(location)
+        _ask_database(location, to_write)
         yield None
         return
     plain = plain_location(location)
     with ExitStack() as stack:
         aside = Path(stack.enter_context(TemporaryDirectory(prefix="tallow-")))
         if not isinstance(plain, Path):
+            if not _has_table(plain) and to_write:
+                yield None
+                return
             # What is kept of a bucket on this machine is left alone: it is another tail.
             yield stack.enter_context(open_store(location, state=aside))
             return
@@ -94,15 +99,27 @@ def _inside(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _ask_database(url: str) -> None:
+def _has_table(url: str) -> bool:
+    """Ask a bucket whether there is a table; not for minutes, as its library does by itself."""
+    try:
+        from deltalake import DeltaTable
+
+        from tallow.data.store.table import delta_errors
+    except ModuleNotFoundError as error:
+        raise _needs(url, error) from error
+    seconds = f"{STORE_CONNECT_SECONDS:g}s"
+    options = {"connect_timeout": seconds, "timeout": seconds, "max_retries": "2"}
+    with delta_errors(url):
+        return DeltaTable.is_deltatable(url, options)
+
+
+def _ask_database(url: str, to_write: bool) -> None:
     name = without_secrets(url)
     try:
         from tallow.data.store.postgres_version import require_version, version_of
         from tallow.data.store.server import Server
     except ModuleNotFoundError as error:
-        raise StoreError(
-            f"store: {name}: needs {error.name}; install it with: pip install 'tallow[store]'"
-        ) from error
+        raise _needs(name, error) from error
     server = Server(url)
     try:
         version = version_of(server)
@@ -110,3 +127,14 @@ def _ask_database(url: str) -> None:
         server.close()
     if version is not None:
         require_version(version, name)
+    elif not to_write:
+        raise StoreError(
+            f"store: {name}: holds no store; check the name, or create one with "
+            f"tallow ingest INPUT... --store {name}"
+        )
+
+
+def _needs(name: str, error: ModuleNotFoundError) -> StoreError:
+    return StoreError(
+        f"store: {name}: needs {error.name}; install it with: pip install 'tallow[store]'"
+    )
