@@ -51,7 +51,6 @@ KNOWN_REASONS = {
     "mama": "smoothed prices are differences of prices, which keeps small moves",
     "mass": "25 ratios are added up anew for each row",
     "natr": "as atr, and one more pass for the quotient",
-    "percent_rank": "each of 100 earlier rows is compared, and missing rows are sought",
     "smi": "row by row: extremes of blocks, and four averages that wait for one another",
     "stoch_rsi": "row by row: extremes and sums of blocks, of which a null is no value",
     "supertrend": "row by row: bands and direction wait for the row before",
@@ -73,11 +72,14 @@ class Function:
     inputs: tuple[str, ...]
     arguments: tuple[float, ...]
 
-    def run(self, columns: Mapping[str, Floats]) -> Floats:
-        """Return its outputs, float64 ``[outputs, rows]``."""
+    def run(self, columns: Mapping[str, Floats]) -> object:
+        """Return its output, or a tuple of them, as it gives them: what is timed."""
         given = (columns[name] for name in self.inputs)
-        found = getattr(talib, self.name)(*given, *self.arguments)
-        return np.atleast_2d(np.asarray(found, dtype=np.float64))
+        return getattr(talib, self.name)(*given, *self.arguments)
+
+    def values(self, columns: Mapping[str, Floats]) -> Floats:
+        """Return copies of its outputs, float64 ``[outputs, rows]``."""
+        return np.atleast_2d(np.asarray(self.run(columns), dtype=np.float64))
 
     def line(self) -> str:
         """Return what a process of another library is told."""
@@ -151,7 +153,7 @@ def _calls(first: Rows) -> tuple[list[Call], list[str]]:
 def _equal(name: str, operation: Operation, own: Floats, first: Rows) -> Function | None:
     """Return a function of which the first output is one of ours, if it is."""
     for each in _forms(name, operation):
-        theirs = each.run(first.columns)[:1]
+        theirs = each.values(first.columns)[:1]
         if any(agree(row[np.newaxis], theirs) for row in own):
             return each
     return None
