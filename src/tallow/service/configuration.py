@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.disk import free_bytes
 from tallow.core.errors import StoreError, TallowError, TallowWarning
 from tallow.data.feeds.open import require_session_feed
 from tallow.data.state_file import read_state
@@ -87,9 +88,9 @@ def _check_disk(settings: ServiceSettings) -> list[str]:
     if "://" in settings.store:
         return []
     folder = Path(settings.store).expanduser().absolute()
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    free, least = shutil.disk_usage(there).free, settings.disk_free_min
-    if free >= least:
+    there = next(each for each in (folder, *folder.parents) if each.is_dir())
+    free, least = free_bytes(there), settings.disk_free_min
+    if free is None or free >= least:
         return []
     rule = f"must be at least {least:,}, as the setting disk_free_min says; make room"
     return [f"disk: {there}: free={free:,} bytes; {rule}"]

@@ -106,6 +106,21 @@ class TableFolder:
             self.name = str(link)
 
 
+def no_store(name: str) -> StoreError:
+    """Return the error of a place that holds no store, by its name without secrets."""
+    return StoreError(
+        f"store: {name}: holds no store; check the name, or create one with "
+        f"tallow ingest INPUT... --store {name}"
+    )
+
+
+def needs_package(name: str, error: ModuleNotFoundError) -> StoreError:
+    """Return the error of a store, by its name without secrets, that a missing package opens."""
+    return StoreError(
+        f"store: {name}: needs {error.name}; install it with: pip install 'tallow[store]'"
+    )
+
+
 def private_folder(owner: object) -> Path:
     """Make a temporary folder that only this user can enter; it goes with its owner."""
     folder = Path(mkdtemp(prefix="tallow-")).resolve()

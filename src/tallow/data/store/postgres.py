@@ -27,6 +27,7 @@ from tallow.data.store.backend import (
 )
 from tallow.data.store.group import QueuedWrite, WriteQueue
 from tallow.data.store.ledger import LedgerEntry
+from tallow.data.store.location import no_store
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, TIMELESS, Selection
 from tallow.data.store.order import in_log_order
 from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
@@ -85,10 +86,7 @@ class PostgresBackend:
         name, version = self._server.name, version_of(self._server)
         if version is None:
             if not create:
-                raise StoreError(
-                    f"store: {name}: holds no store; check the name, or create one with "
-                    f"tallow ingest INPUT... --store {name}"
-                )
+                raise no_store(name)
             version = FILLING if to_fill else VERSION
             self._create(version)
         require_version(version, name, to_fill)

@@ -29,7 +29,7 @@ from tallow.data.reading.schema import CANDLE_COLUMNS, OPEN_INTEREST
 from tallow.data.reading.session_rows import CalendarName
 from tallow.data.store.backend import Backend, CompactionReport, Meanwhile, StoreStats
 from tallow.data.store.classify import classify, classify_deletions
-from tallow.data.store.location import STATE_FOLDER, plain_location, require_folder
+from tallow.data.store.location import STATE_FOLDER, needs_package, plain_location, require_folder
 from tallow.data.store.reader import StoreReader, StoreState
 from tallow.data.store.settling import OpenRows
 from tallow.data.store.sizing import read_sized
@@ -361,10 +361,7 @@ def open_backend(
             return _database(f"{scheme.lower()}://{rest}", state, create, clock, to_fill)
         from tallow.data.store.delta_backend import DeltaBackend
     except ModuleNotFoundError as error:
-        raise StoreError(
-            f"store: {without_secrets(place)}: needs {error.name}; install it with: pip install "
-            "'tallow[store]'"
-        ) from error
+        raise needs_package(without_secrets(place), error) from error
     plain = plain_location(location)
     if isinstance(plain, Path):
         require_folder(plain, create)

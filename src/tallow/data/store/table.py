@@ -27,6 +27,7 @@ from tallow.data.store.commits import (
 )
 from tallow.data.store.files import TableLocation
 from tallow.data.store.lineage import Lineage
+from tallow.data.store.location import no_store
 from tallow.data.store.log import LOG_SCHEMA, UNFINISHED
 
 VERSION = "1"
@@ -78,10 +79,7 @@ def open_table(
             table = _opened(location, options)
         except TableNotFoundError:
             if not create:
-                raise StoreError(
-                    f"store: {location.root}: holds no store; check the name, or create one with "
-                    f"tallow ingest INPUT... --store {location.root}"
-                ) from None
+                raise no_store(location.root) from None
             table = _create(location, options, to_fill)
         is_begun = FILLING in properties_of(table, location.root)
         if is_begun and not to_fill and table.transaction_version(COPIED) is None:

@@ -17,7 +17,13 @@ from tallow.core.disk import may_access
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_CONNECT_SECONDS
 from tallow.core.text import without_secrets
-from tallow.data.store.location import STATE_FOLDER, plain_location, require_folder
+from tallow.data.store.location import (
+    STATE_FOLDER,
+    needs_package,
+    no_store,
+    plain_location,
+    require_folder,
+)
 from tallow.data.store.store import Store, open_store
 from tallow.data.store.tail import STATE_FILE, may_write
 
@@ -106,7 +112,7 @@ def _has_table(url: str) -> bool:
 
         from tallow.data.store.table import delta_errors
     except ModuleNotFoundError as error:
-        raise _needs(url, error) from error
+        raise needs_package(url, error) from error
     seconds = f"{STORE_CONNECT_SECONDS:g}s"
     options = {"connect_timeout": seconds, "timeout": seconds, "max_retries": "2"}
     with delta_errors(url):
@@ -119,7 +125,7 @@ def _ask_database(url: str, to_write: bool) -> None:
         from tallow.data.store.postgres_version import require_version, version_of
         from tallow.data.store.server import Server
     except ModuleNotFoundError as error:
-        raise _needs(name, error) from error
+        raise needs_package(name, error) from error
     server = Server(url)
     try:
         version = version_of(server)
@@ -128,13 +134,4 @@ def _ask_database(url: str, to_write: bool) -> None:
     if version is not None:
         require_version(version, name)
     elif not to_write:
-        raise StoreError(
-            f"store: {name}: holds no store; check the name, or create one with "
-            f"tallow ingest INPUT... --store {name}"
-        )
-
-
-def _needs(name: str, error: ModuleNotFoundError) -> StoreError:
-    return StoreError(
-        f"store: {name}: needs {error.name}; install it with: pip install 'tallow[store]'"
-    )
+        raise no_store(name)
