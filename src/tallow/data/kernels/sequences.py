@@ -14,7 +14,7 @@ import numpy as np
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.kernel import kernel, kernel_step, read_only
 
-SEQUENCES_VERSION = 3
+SEQUENCES_VERSION = 4
 """Raised where the same bars make other sequences, patterns or scores."""
 
 STRONG, UP = 1, 2
@@ -148,19 +148,13 @@ def _time_at(rows, place):  # type: ignore[no-untyped-def]
         # The last close by then, and the first one after it: between them nothing changes.
         count, last, later = 0, low, high
         for i in range(len(rows.offsets) - 1):
-            begin, end = rows.offsets[i], rows.offsets[i + 1]
-            a, b = begin, end
-            while a < b:
-                half = (a + b) // 2
-                if rows.ends[half] <= middle:
-                    a = half + 1
-                else:
-                    b = half
-            count += a - begin
-            if a > begin:
-                last = max(last, rows.ends[a - 1])
-            if a < end:
-                later = min(later, rows.ends[a])
+            ends = rows.ends[rows.offsets[i] : rows.offsets[i + 1]]
+            closed = np.searchsorted(ends, middle, side="right")
+            count += closed
+            if closed > 0:
+                last = max(last, ends[closed - 1])
+            if closed < len(ends):
+                later = min(later, ends[closed])
         if count > place:
             high = last
         else:
