@@ -50,6 +50,9 @@ KNOWN_REASONS = {
     "kama": "row by row; sums of changes are made of blocks, so that nothing drifts",
     "mama": "smoothed prices are differences of prices, which keeps small moves",
     "mass": "25 ratios are added up anew for each row",
+    "midpoint": "the highest and the lowest of each window are made of blocks, whatever prices do",
+    "midprice": "the highest and the lowest of each window are made of blocks, whatever prices do",
+    "momentum": "closes are copied behind the earlier ones, and missing rows are counted",
     "natr": "as atr, and one more pass for the quotient",
     "smi": "row by row: extremes of blocks, and four averages that wait for one another",
     "stoch_rsi": "row by row: extremes and sums of blocks, of which a null is no value",
@@ -58,6 +61,7 @@ KNOWN_REASONS = {
     "ultimate": "sums of 7, 14 and 28 rows of two columns, each window added up by itself",
     "vortex": "three sums of each window, added up anew, over three columns",
     "vwma": "sums of prices by volume and of volumes, each window added up by itself",
+    "williams_r": "the highest and the lowest of each window are made of blocks, and a quotient",
     "wma": "weighted sums of each window, added up anew; TA-Lib carries them on",
     "zlema": "row by row: the closes of the lag are kept in a ring",
 }

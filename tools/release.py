@@ -238,7 +238,7 @@ def run(command: Sequence[str], folder: Path) -> str:
         for name, text in os.environ.items()
         if not name.startswith(("TALLOW_", "PYTHONPATH", "VIRTUAL_ENV"))
     }
-    # Reaches the environment that pip builds an sdist in, which no option of pip's does.
+    # By the environment, as no option reaches where pip builds an sdist.
     apart["PIP_CONSTRAINT"] = str(ROOT / "constraints.txt")
     try:
         done = subprocess.run(
