@@ -330,6 +330,25 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, place: str, halt: Halt) -> None:
     monkeypatch.setattr("tallow.data.store.commits.sync_file", later)
 
 
+def test_all_flushes_of_a_store_are_done_by_one_thread_which_ends_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("tallow.data.store.flush.STORE_FLUSH_ROWS", 4)
+    writers = list[threading.Thread]()
+    write_files = TableLocation.write
+
+    def note(self: TableLocation, rows: Any) -> Any:
+        writers.append(threading.current_thread())
+        return write_files(self, rows)
+
+    monkeypatch.setattr(TableLocation, "write", note)
+    with open_store(tmp_path, create=True) as store:
+        for number in range(40):
+            write(store, number)
+    assert len(writers) >= 5
+    assert len(set(writers)) == 1
+    assert writers[0] is not threading.current_thread()
+    assert not writers[0].is_alive()
+
+
 def test_a_long_write_beside_a_flush_is_not_doubled(tmp_path, monkeypatch):
     monkeypatch.setattr("tallow.data.store.flush.STORE_TAIL_BATCH_ROWS", 100)
     halt = Halt()

@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -241,15 +242,17 @@ class DeltaWriting:
 
 
 class Tidier:
-    """Flushes and merges beside the writers, in a thread that ends with the work.
+    """Flushes and merges beside the writers, in one thread that lasts from the first time on.
 
+    Each new thread would take memory of its own for what a flush needs, and the C library keeps it.
     What it cannot do is said by the write that it began with, where that shows at once, or by the
     next one; both are durable all the same.
     """
 
     def __init__(self, log: DeltaLog) -> None:
         self._log, self._lock = log, threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread = ThreadPoolExecutor(1, "tallow-store-tidier")
+        self._work: Future[None] | None = None
         self._error: Exception | None = None
         self._pause_until = -math.inf
 
@@ -262,33 +265,31 @@ class Tidier:
         waiting = file.written.rows
         if waiting >= STORE_FLUSH_ROWS:
             if self._begin(_flush_and_merge):
-                self._join(STORE_TIDY_PATIENCE_SECONDS * (10 + rows))
+                self._wait(STORE_TIDY_PATIENCE_SECONDS * (10 + rows))
             if waiting >= 2 * STORE_FLUSH_ROWS:
-                self._join()
+                self._wait()
         elif file.unmoved >= STORE_UNMOVED_BYTES:
             self._begin(_checkpoint)
         self._warn()
 
     def end(self) -> None:
-        """Wait until it has come to its end, and say what went wrong."""
-        self._join()
+        """Wait until it has come to its end, and say what went wrong; it begins no more."""
+        self._thread.shutdown()
         self._warn()
 
     def _begin(self, work: Callable[[DeltaLog], None]) -> bool:
         """Begin work, unless it is at work, or failed a moment ago; say whether it did."""
         with self._lock:
-            if (self._thread and self._thread.is_alive()) or time.monotonic() < self._pause_until:
+            is_at_work = self._work is not None and not self._work.done()
+            if is_at_work or time.monotonic() < self._pause_until:
                 return False
-            self._thread = threading.Thread(
-                target=self._run, args=(work,), name="tallow-store-tidier"
-            )
-            self._thread.start()
+            self._work = self._thread.submit(self._run, work)
             return True
 
-    def _join(self, seconds: float | None = None) -> None:
-        thread = self._thread
-        if thread is not None:
-            thread.join(seconds)
+    def _wait(self, seconds: float | None = None) -> None:
+        work = self._work
+        if work is not None:
+            wait([work], seconds)
 
     def _warn(self) -> None:
         error, self._error = self._error, None
