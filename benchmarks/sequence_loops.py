@@ -31,8 +31,9 @@ def find_all(market: Mapping[str, Sequence[Row]], split_at: int) -> tuple[Any, .
                 add(found.setdefault(key, defaultdict(float)), each)
                 add(together.setdefault(key, defaultdict(float)), each)
         sequences += own
-        patterns += finish(name, found, base)
-        scores.append(score(name, bars, kinds, strengths, own, base))
+        of_own = finish(name, found, base)
+        patterns += of_own
+        scores.append(score(name, bars, kinds, strengths, own, base) | picked(of_own, own))
         market_base = [a + b for a, b in zip(market_base, base, strict=True)]
     return sequences, patterns, finish("", together, market_base), scores
 
@@ -158,7 +159,7 @@ def finish(name: str, found: Mapping[Any, Row], base: Sequence[int]) -> list[Row
     rows = []
     for (kind, direction, length), sums in found.items():
         count, outcomes = sums["frequency"], sums["outcomes"]
-        dominance = None
+        dominance = success = None
         if sums["first"]:
             share, success = sums["early"] / early, sums["first_successes"] / sums["first"]
             dominance = share * (sums["early_strength"] / sums["early"]) * success
@@ -179,13 +180,15 @@ def finish(name: str, found: Mapping[Any, Row], base: Sequence[int]) -> list[Row
                 "success_high": high,
                 "base_rate": base[3 if direction > 0 else 4] / base[5] if base[5] else None,
                 "outcome_percent": sums["outcome"] / outcomes if outcomes else None,
+                "first_frequency": int(sums["early"]),
+                "first_success": success,
                 "dominance": dominance,
             }
         )
     rows.sort(key=lambda row: (-row["frequency"], -row["strength"]))
     best = max(rows, key=lambda row: row["dominance"] or 0.0, default=None)
     for row in rows:
-        row["is_dominant"] = row is best
+        row["is_dominant"] = row is best and bool(row["dominance"])
     return rows
 
 
@@ -208,7 +211,9 @@ def score(
     base: Sequence[int],
 ) -> Row:
     """Return the scores of an instrument."""
-    strong = [s for s in own if s["over_at"] is not None and s["type"] == "strong"]
+    over = [s for s in own if s["over_at"] is not None]
+    strong = [s for s in over if s["type"] == "strong"]
+    weak = [s["length"] for s in over if s["type"] == "weak"]
     lengths, gaps = [s["length"] for s in strong], [s["gap"] for s in strong if s["gap"]]
     quality = None
     if len(strong) > 1:
@@ -234,11 +239,29 @@ def score(
     low, high = wilson(hits, said)
     return {
         "instrument": name,
+        "sequences": len(over),
+        "strong_length": sum(lengths) / len(lengths) if lengths else None,
+        "weak_length": sum(weak) / len(weak) if weak else None,
         "quality": quality,
         "continuity": sum(1 / gap for gap in gaps) / len(gaps) if gaps else None,
         "momentum": 0.7 * weighted + 0.3 * sum(values) / max(len(values), 1),
-        "predictive": (hits / said, low, high, usual / said) if said else None,
+        "predictive": hits / said if said else None,
+        "predictive_low": low,
+        "predictive_high": high,
+        "predictive_base": usual / said if said and base[0] != base[1] else None,
+        "predictions": said,
         **volumes(bars, kinds, strengths),
+    }
+
+
+def picked(patterns: Sequence[Row], own: Sequence[Row]) -> Row:
+    """Return the dominant pattern of an instrument, and what goes on with it."""
+    best = next((row for row in patterns if row["is_dominant"]), {})
+    last = own[-1] if own and own[-1]["over_at"] is None else {}
+    names = ("type", "direction", "length")
+    return {
+        **{f"dominant_{name}": best.get(name) for name in names},
+        **{f"current_{name}": last.get(name) for name in (*names, "strength")},
     }
 
 

@@ -10,6 +10,8 @@ from functools import cached_property, partial
 
 import numpy as np
 import polars as pl
+from polars import selectors
+from polars.testing import assert_frame_equal
 
 import tallow
 from benchmarks import sequence_loops
@@ -147,16 +149,15 @@ class Daily:
         assert not machine.fill(machine.new_states(count), at, inputs, made[:, first:last])
 
 
+KEYS = ("instrument", "start", "type", "direction", "length")
+"""What says which row one is, among columns of both."""
+
+
 def _require_equal(found: SequenceResult, looped: tuple[list[Row], ...]) -> None:
-    """Assert that both say the same before any is timed."""
-    sequences, patterns, pooled, scores = looped
-    assert len(found.sequences) == len(sequences)
-    for frame, rows, columns in (
-        (found.sequences, sequences, ("length", "strength", "outcome_percent")),
-        (found.patterns, patterns, ("frequency", "success", "success_low", "is_dominant")),
-        (found.pooled, pooled, ("frequency", "gap", "base_rate", "outcome_percent")),
-        (found.scores, scores, ("quality", "continuity", "momentum", "volume_trend")),
-    ):
-        for name in columns:
-            theirs = sum(float(row[name]) for row in rows if row[name] is not None)
-            assert np.isclose(frame[name].cast(pl.Float64).sum(), theirs, 1e-6), name
+    """Assert that both say the same, value by value, before any is timed."""
+    frames = found.sequences, found.patterns, found.pooled, found.scores
+    for frame, rows in zip(frames, looped, strict=True):
+        keys = [name for name in KEYS if name in frame.columns]
+        ours = frame.with_columns(selectors.datetime().dt.epoch("us")).sort(keys)
+        theirs = pl.DataFrame(rows, infer_schema_length=None).select(ours.columns).sort(keys)
+        assert_frame_equal(ours, theirs, check_dtypes=False, rel_tol=1e-6, abs_tol=1e-9)

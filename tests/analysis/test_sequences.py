@@ -1,14 +1,20 @@
 """Goal: sequences, patterns and scores are what their definitions say, and know no future.
 
 Method: a slow twin in plain Python says the same of random histories, with SciPy's intervals; a
-history is worked through by hand; what was answered at a moment stays when more candles come; on a
-random walk, where nothing can be foretold, successes are the base rates.
+history is worked through by hand; what was answered at a moment stays when more candles come, and
+in a store when they are corrected; on a random walk, where nothing can be foretold, successes are
+the base rates.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -320,3 +326,42 @@ def test_a_live_engine_knows_the_moves_of_all_at_once() -> None:
     newest = whole.group_by("instrument", maintain_order=True).last()
     moves = selectors.starts_with("move_")
     assert live.latest("1h").sort("instrument").select(moves).equals(newest.select(moves))
+
+
+# Of a store, as of a moment
+
+
+def test_what_a_store_answered_at_a_moment_stays(tmp_path: Path) -> None:
+    """Candles come hours at a time, some are corrected later; each answer is asked for again."""
+    clock, asked, known, then = [OPEN], Asked(), dict[tuple[str, int], Bar](), dict[datetime, Any]()
+    store = tallow.open_store(tmp_path / "store", create=True, clock=lambda: clock[0])
+    engine = tallow.AnalyticsEngine(calendar="24/7", no_trade="keep", store=store)
+    draw, bars = random.Random(4), sorted(rows_by_time(make_world(11)), key=itemgetter(0, 1))
+    for _, group in groupby(bars, key=lambda each: each[0] // (8 * HOUR)):
+        now = {(name, opens): bar for opens, name, bar in group}
+        clock[0] = max(bar.ends for bar in now.values()) + 1
+        for key in draw.sample(sorted(known), len(known) // 10):
+            now[key] = replace(known[key], close=known[key].open * draw.uniform(0.97, 1.03))
+        known |= now
+        store.write(candles_of(world_of(now)), source_timeframe="1h")
+        at = datetime.fromtimestamp(clock[0] / 1e6, UTC)
+        then[at] = ask(candles_of(world_of(known)), asked, at=at)
+    assert len(then) > 8
+    given: dict[str, Any] = {"moves": "move(3, 0.55, 0.3)", "horizon": 2, "source_timeframe": "1h"}
+    for at, expected in then.items():
+        for when in ({"at": at}, {"known_at": at}, {"at": at, "known_at": at}):
+            found = engine.sequences("1h", **(given | when))
+            assert (found.split_at, found.judged_at) == (expected.split_at, expected.judged_at)
+            for name in ("sequences", "patterns", "pooled", "scores"):
+                assert getattr(found, name).equals(getattr(expected, name)), (name, when)
+
+
+def rows_by_time(world: World) -> list[tuple[int, str, Bar]]:
+    return [(bar.opens, name, bar) for name, bars in world.items() for bar in bars]
+
+
+def world_of(bars: Mapping[tuple[str, int], Bar]) -> World:
+    found: dict[str, list[Bar]] = {}
+    for name, opens in sorted(bars):
+        found.setdefault(name, []).append(bars[name, opens])
+    return found
