@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from tallow.core.arrays import Flags, Floats
+from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.errors import ParameterError, TallowError
 from tallow.core.kernel import read_only
 from tallow.core.operator import MINUTE, PEER, WINDOW, Convention, Indicator, Parameter, Value
@@ -101,25 +102,41 @@ class Case:
             If the kernel raises.
         """
         bounds = np.array([0, length(rows)] if offsets is None else offsets, dtype=np.int64)
-        peer = np.isin(np.arange(length(rows)), bounds).astype(np.float64)
-        columns = [read_only(peer if name == PEER else rows[name]) for name in self.inputs]
+        columns = self._columns(rows, bounds)
         outputs = [np.full(length(rows), unwritten) for _ in self.indicator.outputs]
-        parameters = self.indicator.kernel_parameters(self.values)
+        self._advance(state, self._parameters(), bounds, [*columns, *outputs])
+        return outputs
+
+    def _columns(self, rows: Rows, bounds: Ints) -> list[Floats]:
+        peer = np.zeros(length(rows))
+        peer[bounds[bounds < len(peer)]] = 1.0
+        return [read_only(peer if name == PEER else rows[name]) for name in self.inputs]
+
+    def _parameters(self) -> Floats:
+        return self.indicator.kernel_parameters(self.values)
+
+    def _advance(
+        self, state: Floats, parameters: Floats, bounds: Ints, columns: Sequence[Floats]
+    ) -> None:
         try:
-            self.indicator.kernel(self.values)(state, parameters, bounds, *columns, *outputs)
+            self.indicator.kernel(self.values)(state, parameters, bounds, *columns)
         except Exception as error:
             raise ContractError(f"{self}: raises {type(error).__name__}: {error}") from error
-        return outputs
 
     def run(self, rows: Rows, unwritten: float = UNWRITTEN) -> list[Floats]:
         """Return the outputs of a whole history at once."""
         return self.feed(self.start(), rows, None, unwritten)
 
-    def run_pieces(self, pieces: Sequence[Rows]) -> list[Floats]:
-        """Return the outputs of a history that comes piece by piece."""
-        state = self.start()
-        fed = [self.feed(state, piece) for piece in pieces]
-        return [np.concatenate(column) for column in zip(*fed, strict=True)]
+    def run_pieces(self, rows: Rows, cuts: Sequence[int]) -> list[Floats]:
+        """Return the outputs of a history that comes piece by piece: `cuts` are where each ends."""
+        state, parameters = self.start(), self._parameters()
+        outputs = [np.full(length(rows), UNWRITTEN) for _ in self.indicator.outputs]
+        bounds = [0, *cuts, length(rows)]
+        columns = [*self._columns(rows, np.array(bounds)), *outputs]
+        for start, end in pairwise(bounds):
+            piece = [column[start:end] for column in columns]
+            self._advance(state, parameters, np.array([0, end - start]), piece)
+        return outputs
 
 
 def _smallest(parameter: Parameter, _: int) -> Value:
