@@ -37,20 +37,21 @@ def doubled(state, params, offsets, close, out):
 PROBE = """
 import numpy as np, own
 from tallow.core import entries
-address = entries.entry_of(own.doubled, 1, 1, 1)
+entry, kernel = entries.entry_of(own.doubled, 1, 1)
 def call(values):
     state, close, out = np.zeros((1, 1)), np.array(values), np.zeros(len(values))
     given, made = np.array([close.ctypes.data]), np.array([out.ctypes.data])
     ends, parameters = np.array([0, len(values)]), np.zeros(1)
+    operation = np.array([entry, kernel, parameters.ctypes.data, 1, 1])
     status = driver(
-        address, state.ctypes.data, 1, 1, parameters.ctypes.data, ends.ctypes.data,
-        given.ctypes.data, made.ctypes.data,
+        operation.ctypes.data, state.ctypes.data, 1, ends.ctypes.data, given.ctypes.data,
+        made.ctypes.data,
     )
     return status, out.tolist(), float(state[0, 0])
 import numba
 @numba.njit
-def driver(a, b, c, d, e, f, g, h):
-    return entries.call_entry(a, b, c, d, e, f, g, h)
+def driver(a, b, c, d, e, f):
+    return entries.call_entry(a, b, c, d, e, f)
 print(call([1.0, 2.0]), call([1.0, -2.0, 3.0]), call([4.0]))
 """
 
@@ -91,25 +92,26 @@ def test_entries_fill_in_what_their_kernels_do():
         made = np.full((2, len(operation.columns), 90), np.nan)
         states = [operation.indicator.new_state(operation.values, 2) for _ in range(2)]
         operation.advance(states[0], operation.parameters, ends, *inputs, *made[0])
-        address = entry_of(
-            operation.advance, len(operation.parameters), len(inputs), len(operation.columns)
-        )
+        found = entry_of(operation.advance, len(inputs), len(operation.columns))
+        assert found is not None
+        count, size = len(operation.parameters), states[1].shape[1]
+        words = np.array([*found, operation.parameters.ctypes.data, count, size])
         given = np.array([column.ctypes.data for column in inputs])
         filled = np.array([column.ctypes.data for column in made[1]])
-        where = [each.ctypes.data for each in (operation.parameters, ends, given, filled)]
-        status = _driven(address, states[1].ctypes.data, 2, states[1].shape[1], *where)
+        where = [each.ctypes.data for each in (ends, given, filled)]
+        status = _driven(words.ctypes.data, states[1].ctypes.data, 2, *where)
         assert status == 0
         np.testing.assert_array_equal(made[1], made[0], operation.indicator.name)
         np.testing.assert_array_equal(states[1], states[0], operation.indicator.name)
 
 
 @kernel
-def _driven(address, state, instruments, size, parameters, offsets, inputs, outputs):
-    return call_entry(address, state, instruments, size, parameters, offsets, inputs, outputs)
+def _driven(operation, state, instruments, offsets, inputs, outputs):
+    return call_entry(operation, state, instruments, offsets, inputs, outputs)
 
 
 def test_a_kernel_in_plain_python_has_no_entry():
-    assert entry_of(lambda *_: None, 0, 0, 1) is None
+    assert entry_of(lambda *_: None, 0, 1) is None
 
 
 def test_arrays_at_an_address_are_that_memory():

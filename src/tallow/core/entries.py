@@ -1,20 +1,19 @@
 """Kernels behind one C signature: a compiled driver calls any of them, by its address.
 
 An entry is a small compiled function in a file of its own, which is written into the folder of
-compiled kernels: it makes arrays of addresses, calls its kernel, and returns a status, as nothing
-may be raised across such a call. Where nothing is compiled, a number stands for the address.
+compiled kernels: it makes arrays of addresses, calls a kernel where that lies, and returns a
+status, as nothing may be raised across such a call. All kernels with as many inputs and outputs
+have the same. Where nothing is compiled, a number stands for the address of a kernel.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import importlib.util
-import inspect
 import math
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,29 @@ from numba.extending import intrinsic, overload
 from tallow.core.disk import replace_file
 from tallow.core.kernel import cache_folder
 
-SIGNATURE = types.int64(*[types.intp] * 7)
-"""``entry(state, instruments, size, parameters, offsets, inputs, outputs)``, all but the counts
-addresses; inputs and outputs those of arrays of addresses. It returns 0, or 1 where it raised."""
+ENTRY, KERNEL, PARAMETERS, GIVEN, SIZE = range(5)
+"""Words of an operation: addresses of the entry, the kernel and the parameters, how many of these
+there are, and how many numbers are the state of an instrument."""
+
+SIGNATURE = types.int64(*[types.intp] * 6)
+"""``entry(operation, state, instruments, offsets, inputs, outputs)``, all but the count addresses;
+inputs and outputs those of arrays of addresses. It returns 0, or 1 where the kernel raised."""
+
+
+def _array(context: Any, builder: Any, kind: Any, address: Any, lengths: Sequence[Any]) -> Any:
+    """Build the array at an address, without a copy."""
+    from numba.np.arrayobj import make_array, populate_array
+
+    array = make_array(kind)(context, builder)
+    data_type = context.get_data_type(kind.dtype)
+    item = context.get_constant(types.intp, context.get_abi_sizeof(data_type))
+    strides = [item]
+    for length in reversed(lengths[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+    pointer = builder.inttoptr(address, data_type.as_pointer())
+    parts = {"data": pointer, "shape": list(lengths), "strides": strides}
+    populate_array(array, **parts, itemsize=item, meminfo=None)
+    return array._getvalue()
 
 
 def _view(element: Any, kind: type[np.generic], dimensions: int, *, readonly: bool = False) -> Any:
@@ -37,18 +56,7 @@ def _view(element: Any, kind: type[np.generic], dimensions: int, *, readonly: bo
     array_type = types.Array(element, dimensions, "C", readonly=readonly)
 
     def build(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
-        from numba.np.arrayobj import make_array, populate_array
-
-        array = make_array(array_type)(context, builder)
-        data_type = context.get_data_type(element)
-        item = context.get_constant(types.intp, context.get_abi_sizeof(data_type))
-        strides = [item]
-        for length in reversed(given[2:]):
-            strides.insert(0, builder.mul(strides[0], length))
-        pointer = builder.inttoptr(given[0], data_type.as_pointer())
-        parts = {"data": pointer, "shape": list(given[1:]), "strides": strides}
-        populate_array(array, **parts, itemsize=item, meminfo=None)
-        return array._getvalue()
+        return _array(context, builder, array_type, given[0], given[1:])
 
     words = [types.intp] * (1 + dimensions)
     # What Numba compiles for a call must be a function: it takes no intrinsic as it is.
@@ -92,45 +100,52 @@ Inputs and times are read-only, as kernels take them.
 """
 
 
+def _word(context: Any, builder: Any, address: Any, place: Any) -> Any:
+    """Build the reading of a word."""
+    kind = context.get_data_type(types.intp)
+    pointer = builder.inttoptr(address, kind.as_pointer())
+    at = context.get_constant(types.intp, place) if isinstance(place, int) else place
+    return builder.load(builder.gep(pointer, [at]))
+
+
 def _build_call(_context: Any, *arguments: Any) -> Any:
     def build(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
         from llvmlite import ir
 
         word = context.get_data_type(types.intp)
-        kind = ir.FunctionType(word, [word] * 7)
-        return builder.call(builder.inttoptr(given[0], kind.as_pointer()), given[1:])
+        entry = builder.inttoptr(
+            _word(context, builder, given[0], ENTRY), ir.FunctionType(word, [word] * 6).as_pointer()
+        )
+        return builder.call(entry, given)
 
     return types.int64(*[types.intp] * len(arguments)), build
 
 
-_call: Any = intrinsic(
-    lambda context, a, b, c, d, e, f, g, h: _build_call(context, a, b, c, d, e, f, g, h)
-)
+_call: Any = intrinsic(lambda context, a, b, c, d, e, f: _build_call(context, a, b, c, d, e, f))
 
+_Shape = tuple[int, int]
+"""How many inputs a kernel takes, and how many outputs it makes."""
 
-_TWINS: dict[int, tuple[Callable[..., None], int, int, int]] = {}
-"""Kernels, and how many parameters, inputs and outputs they take, by the address of their entry."""
+_TWINS: dict[int, tuple[Callable[..., None], _Shape]] = {}
+"""Kernels by their addresses."""
 
 
 def call_entry(
-    address: int,
-    state: int,
-    instruments: int,
-    size: int,
-    parameters: int,
-    offsets: int,
-    inputs: int,
-    outputs: int,
+    operation: int, state: int, instruments: int, offsets: int, inputs: int, outputs: int
 ) -> int:
-    """Call the kernel behind an address; see `SIGNATURE`."""
-    kernel, given, taken, made = _TWINS[int(address)]
+    """Call the kernel of an operation, at whose address `ENTRY` and the others lie.
+
+    See `SIGNATURE`.
+    """
+    words = integers_at(operation, SIZE + 1)
+    kernel, (taken, made) = _TWINS[int(words[KERNEL])]
     ends = integers_at(offsets, instruments + 1)
     columns = [inputs_at(one, ends[-1]) for one in integers_at(inputs, taken)]
     filled = [floats_at(one, ends[-1]) for one in integers_at(outputs, made)]
     try:
         kernel(
-            table_at(state, instruments, size),
-            floats_at(parameters, given),
+            table_at(state, instruments, words[SIZE]),
+            floats_at(words[PARAMETERS], words[GIVEN]),
             ends,
             *columns,
             *filled,
@@ -142,56 +157,93 @@ def call_entry(
 
 
 overload(call_entry)(
-    lambda address, state, instruments, size, parameters, offsets, inputs, outputs: (
-        lambda address, state, instruments, size, parameters, offsets, inputs, outputs: _call(
-            address, state, instruments, size, parameters, offsets, inputs, outputs
+    lambda operation, state, instruments, offsets, inputs, outputs: (
+        lambda operation, state, instruments, offsets, inputs, outputs: _call(
+            operation, state, instruments, offsets, inputs, outputs
         )
     )
 )
 
+_FIXED: Any = (types.float64[:, ::1], types.float64[::1], types.int64[::1])
+_INPUT: Any = types.Array(types.float64, 1, "C", readonly=True)
+_OUTPUT: Any = types.float64[::1]
 
-_TEXT = '''"""The entry of a kernel, made by Tallow."""
+
+def _kernel_types(taken: int, made: int) -> tuple[Any, ...]:
+    """Return the types that a kernel with so many inputs and outputs is compiled for."""
+    return (*_FIXED, *[_INPUT] * taken, *[_OUTPUT] * made)
+
+
+def kernel_call(taken: int, made: int) -> Any:
+    """Return what an entry is: it calls a kernel with so many inputs and outputs; see `SIGNATURE`.
+
+    It is that kernel as all call it, which is compiled once.
+    """
+    kinds = _kernel_types(taken, made)
+
+    def build(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
+        def word(place: int) -> Any:
+            return _word(context, builder, operation, place)
+
+        operation, state, instruments, offsets, inputs, outputs = given
+        one = context.get_constant(types.intp, 1)
+        rows = [_word(context, builder, offsets, instruments)]
+        places: list[tuple[Any, list[Any]]] = [
+            (state, [instruments, word(SIZE)]),
+            (word(PARAMETERS), [word(GIVEN)]),
+            (offsets, [builder.add(instruments, one)]),
+        ]
+        places += [(_word(context, builder, inputs, place), rows) for place in range(taken)]
+        places += [(_word(context, builder, outputs, place), rows) for place in range(made)]
+        columns = [
+            _array(context, builder, kind, address, lengths)
+            for kind, (address, lengths) in zip(kinds, places, strict=True)
+        ]
+        convention = context.call_conv
+        kind = convention.get_function_type(types.none, kinds)
+        pointer = builder.inttoptr(word(KERNEL), kind.as_pointer())
+        status, _ = convention.call_function(builder, pointer, types.none, kinds, columns)
+        return builder.zext(status.is_error, context.get_data_type(types.int64))
+
+    return intrinsic(
+        lambda context, operation, state, instruments, offsets, inputs, outputs: (SIGNATURE, build)
+    )
+
+
+_TEXT = '''"""The entry of kernels with {taken} inputs and {made} outputs, made by Tallow."""
 
 from numba import cfunc
 
-from tallow.core.entries import SIGNATURE, floats_at, inputs_at, integers_at, table_at
-from {module} import {name} as kernel
+from tallow.core.entries import SIGNATURE, kernel_call
+
+call = kernel_call({taken}, {made})
 
 
 @cfunc(SIGNATURE, cache=True, error_model="numpy")
-def entry(state, instruments, size, parameters, offsets, inputs, outputs):
-    ends = integers_at(offsets, instruments + 1)
-    rows = ends[instruments]
-    given = integers_at(inputs, {taken})
-    made = integers_at(outputs, {made})
-    try:
-        kernel(
-            table_at(state, instruments, size),
-            floats_at(parameters, {given}),
-            ends,
-{arguments}
-        )
-    except Exception:
-        return 1
-    return 0
+def entry(operation, state, instruments, offsets, inputs, outputs):
+    return call(operation, state, instruments, offsets, inputs, outputs)
 '''
 
-_FOUND: dict[tuple[Callable[..., None], int, int, int], int] = {}
+_FOUND: dict[Callable[..., None], tuple[int, int]] = {}
 
 
-def entry_of(kernel: Callable[..., None], parameters: int, inputs: int, outputs: int) -> int | None:
-    """Return the address of a kernel's entry, which is made if it is not there.
+def entry_of(kernel: Callable[..., None], inputs: int, outputs: int) -> tuple[int, int] | None:
+    """Return the addresses of the entry of a kernel with so many inputs and outputs, and of itself.
 
     None where the kernel is plain Python, or has no name to import it by: such a one is called from
     Python.
     """
-    key = (kernel, parameters, inputs, outputs)
-    if key not in _FOUND:
+    if kernel not in _FOUND:
         if not _is_importable(kernel):
             return None
-        _FOUND[key] = address = _compiled_entry(kernel, parameters, inputs, outputs)
-        _TWINS[address] = key
-    return _FOUND[key]
+        found: Any = kernel
+        kinds = _kernel_types(inputs, outputs)
+        found.compile(kinds)
+        made = found.overloads[kinds]
+        address = made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
+        _FOUND[kernel] = _compiled_entry(inputs, outputs), address
+        _TWINS[address] = kernel, (inputs, outputs)
+    return _FOUND[kernel]
 
 
 def _is_importable(kernel: Callable[..., None]) -> bool:
@@ -201,29 +253,16 @@ def _is_importable(kernel: Callable[..., None]) -> bool:
     return getattr(module, kernel.__name__, None) is kernel
 
 
-def _compiled_entry(kernel: Callable[..., None], parameters: int, inputs: int, outputs: int) -> int:
-    module, name = kernel.__module__, kernel.__name__
-    arguments = [f"inputs_at(given[{k}], rows)," for k in range(inputs)]
-    arguments += [f"floats_at(made[{k}], rows)," for k in range(outputs)]
-    text = _TEXT.format(
-        module=module,
-        name=name,
-        given=parameters,
-        taken=inputs,
-        made=outputs,
-        arguments="\n".join(" " * 12 + each for each in arguments),
-    )
-    # Numba looks at the entry's file only: a kernel that changed must have another one.
-    source = Path(inspect.getfile(kernel.py_func))  # type: ignore[attr-defined]
-    digest = hashlib.sha256(text.encode() + source.read_bytes()).hexdigest()[:16]
-    place = cache_folder() / "entries" / f"{name}_{digest}.py"
+@cache
+def _compiled_entry(taken: int, made: int) -> int:
+    place = cache_folder() / "entries" / f"entry_{taken}_{made}.py"
     if not place.exists():
         place.parent.mkdir(mode=0o700, exist_ok=True)
-        replace_file(place, text.encode())
+        replace_file(place, _TEXT.format(taken=taken, made=made).encode())
     spec = importlib.util.spec_from_file_location(f"tallow_entries.{place.stem}", place)
     assert spec is not None
     assert spec.loader is not None
-    made = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    address: int = made.entry.address
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    address: int = module.entry.address
     return address

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.entries import call_entry, flags_at, floats_at, integers_at, table_at
+from tallow.core.entries import (
+    ENTRY,
+    SIZE,
+    call_entry,
+    flags_at,
+    floats_at,
+    integers_at,
+    table_at,
+)
 from tallow.core.kernel import kernel_part
 from tallow.core.operator import MINUTE, OF_CALENDAR
 from tallow.core.time import MINUTE_US
@@ -50,12 +58,12 @@ arrays, and the operations."""
 
 BUCKET_ARRAYS, ANCHOR_ARRAYS = 9, 9
 
-ENTRY, NOW, FORMING, SIZE, PARAMETERS, INPUTS, OUTPUTS, CODES = range(8)
-"""Places of an operation: addresses of its entry and its states after the last closed bar and after
-the open one, how many numbers a state has, the address of the parameters, how many inputs and
-outputs, and which: fields of bars by number; `NOBODY` asked for an output; the session of a row,
-its week (the number before), its month, the rows of a year and its minute are inputs; from `HIDDEN`
-on, each the number before, columns that are no fields of rows, from one operation to another."""
+NOW, FORMING, INPUTS, OUTPUTS, CODES = range(SIZE + 1, SIZE + 6)
+"""Places of an operation, after those of `tallow.core.entries`: addresses of its states after the
+last closed bar and after the open one, how many inputs and outputs, and which: fields of bars by
+number; `NOBODY` asked for an output; the session of a row, its week (the number before), its month,
+the rows of a year and its minute are inputs; from `HIDDEN` on, each the number before, columns that
+are no fields of rows, from one operation to another."""
 NOBODY, SESSION, HIDDEN = -1, -2, -7
 
 BAR_FIELDS = 7
@@ -139,15 +147,15 @@ def _run(block, at, which, count, fields, rows, beside, ends, spare):  # type: i
             source = words[k]
     skips = source != 0 and _has_missing(floats_at(source, count))
     given = words.ctypes.data
-    filled, entry, parameters = given + 8 * taken, block[at + ENTRY], block[at + PARAMETERS]
+    filled, operation = given + 8 * taken, block.ctypes.data + 8 * at
     if which[count - 1] - which[0] + 1 == count and not skips:
         state = block[at + FORMING] + 8 * which[0] * size
-        return call_entry(entry, state, count, size, parameters, ends, given, filled)
+        return call_entry(operation, state, count, ends, given, filled)
     forming, part = table_at(block[at + FORMING], block[ROOM], size), table_at(spare, count, size)
     for k in range(count):
         for j in range(size):
             part[k, j] = forming[which[k], j]
-    status = call_entry(entry, spare, count, size, parameters, ends, given, filled)
+    status = call_entry(operation, spare, count, ends, given, filled)
     for k in range(count):
         if skips and np.isnan(floats_at(source, count)[k]):
             for output in range(made):

@@ -306,9 +306,8 @@ class LiveMachine:
             self._layout[SPARE] = _address(self._spare)
 
 
-def _entry(operation: Operation) -> int:
-    sizes = len(operation.parameters), len(operation.inputs), len(operation.columns)
-    return entry_of(operation.advance, *sizes) or 0
+def _entry(operation: Operation) -> tuple[int, int] | None:
+    return entry_of(operation.advance, len(operation.inputs), len(operation.columns))
 
 
 def _codes(operation: Operation) -> int:
@@ -336,8 +335,10 @@ def _block(state: TimeframeState) -> Ints:
     for operation, now, forming in zip(
         state.plan.operations, state.now[1:], state.forming, strict=True
     ):
-        numbers += [_entry(operation), _address(now), _address(forming), now.shape[1]]
-        numbers += [_address(operation.parameters), len(operation.inputs), len(operation.columns)]
+        numbers += _entry(operation) or (0, 0)
+        numbers += [_address(operation.parameters), len(operation.parameters), now.shape[1]]
+        numbers += [_address(now), _address(forming)]
+        numbers += [len(operation.inputs), len(operation.columns)]
         numbers += [
             blocks.SESSION - OF_CALENDAR.index(name) if name in OF_CALENDAR else places[name]
             for name in operation.inputs
