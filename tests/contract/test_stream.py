@@ -6,26 +6,18 @@ rows in many ways; hypothesis draws where the pieces end. Bits are compared, nev
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallow.testing.cases import Case
-from tallow.testing.histories import Rows, joined, part, uneven
+from tallow.testing.histories import joined, part, uneven
 from tests.contract.cases import CASES, every_sharpest_case
 from tests.running import assert_same_bits
 
 EXAMPLES = 10
 """Drawn histories per case: several hundred cuts in all per run, many more at night."""
-
-
-def pieces(rows: Rows, cuts: set[int], total: int) -> list[Rows]:
-    """Cut `rows` at `cuts`; a cut at either end leaves an empty piece."""
-    bounds = [0, *sorted(cuts), total]
-    return [part(rows, a, b) for a, b in pairwise(bounds)]
 
 
 @every_sharpest_case
@@ -36,7 +28,7 @@ def test_pieces_do_not_show(case: Case) -> None:
     @settings(max_examples=EXAMPLES)
     @given(st.sets(st.integers(0, total), max_size=12))
     def check(cuts: set[int]) -> None:
-        assert_same_bits(case.run_pieces(pieces(rows, cuts, total)), whole)
+        assert_same_bits(case.run_pieces(rows, sorted(cuts)), whole)
 
     check()
 
@@ -115,6 +107,6 @@ def test_pieces_do_not_show_at_length(case: Case) -> None:
     @given(st.sets(st.integers(0, total), max_size=40), st.integers(0, 2**32 - 1))
     def check(cuts: set[int], seed: int) -> None:
         rows = uneven(case.rows, seed)
-        assert_same_bits(case.run_pieces(pieces(rows, cuts, total)), case.run(rows))
+        assert_same_bits(case.run_pieces(rows, sorted(cuts)), case.run(rows))
 
     check()
