@@ -100,11 +100,11 @@ Inputs and times are read-only, as kernels take them.
 """
 
 
-def _word(context: Any, builder: Any, address: Any, place: Any) -> Any:
+def _word(context: Any, builder: Any, address: Any, number: Any) -> Any:
     """Build the reading of a word."""
     kind = context.get_data_type(types.intp)
     pointer = builder.inttoptr(address, kind.as_pointer())
-    at = context.get_constant(types.intp, place) if isinstance(place, int) else place
+    at = context.get_constant(types.intp, number) if isinstance(number, int) else number
     return builder.load(builder.gep(pointer, [at]))
 
 
@@ -182,8 +182,8 @@ def kernel_call(taken: int, made: int) -> Any:
     kinds = _kernel_types(taken, made)
 
     def build(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
-        def word(place: int) -> Any:
-            return _word(context, builder, operation, place)
+        def word(number: int) -> Any:
+            return _word(context, builder, operation, number)
 
         operation, state, instruments, offsets, inputs, outputs = given
         one = context.get_constant(types.intp, 1)
@@ -193,8 +193,8 @@ def kernel_call(taken: int, made: int) -> Any:
             (word(PARAMETERS), [word(GIVEN)]),
             (offsets, [builder.add(instruments, one)]),
         ]
-        places += [(_word(context, builder, inputs, place), rows) for place in range(taken)]
-        places += [(_word(context, builder, outputs, place), rows) for place in range(made)]
+        places += [(_word(context, builder, inputs, k), rows) for k in range(taken)]
+        places += [(_word(context, builder, outputs, k), rows) for k in range(made)]
         columns = [
             _array(context, builder, kind, address, lengths)
             for kind, (address, lengths) in zip(kinds, places, strict=True)
