@@ -9,7 +9,13 @@ from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length, multiplier
 from tallow.indicators._extremes import window_lowest
 from tallow.indicators._short_windows import short_moments
-from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_moments
+from tallow.indicators._windows import (
+    SIDE,
+    load_windows,
+    next_stretch,
+    start_stretches,
+    window_moments,
+)
 
 EQUAL = 1e-9
 """Widths that differ by less than this share of them are equal: rounding makes no squeeze."""
@@ -111,20 +117,20 @@ def _in_place(  # type: ignore[no-untyped-def]
         before, low = s[last - 1], s[m]
         low = min(low, now) if low == low and now == now else _lowest(s, last, now)
         s[m] = low if s[0] > low else np.nan
-        count, fell, below, back = 0.0, 0.0, 0, 0
+        count, fell, back = 0.0, 0.0, 0
         if now < before * (1.0 - EQUAL):
             count = min(s[last] + 1.0, m - 1.0) if s[last] >= 0.0 else 1.0
             begin = s[last - int(count)]
             fell = 100.0 * (begin - now) / begin
         limit, fewer = low * (1.0 + near + EQUAL), now * (1.0 - EQUAL)
-        for k in range(last):
-            below += s[k] < fewer
         if now <= limit:
             back = 1
             while back < m and s[last - back] <= limit:
                 back += 1
+        below = np.int64(s[0] < fewer)
         for k in range(last - 1):
             s[k] = s[k + 1]
+            below += s[k] < fewer
         s[last - 1], s[last] = now, count
         lowest[j] = low
         distance[j] = np.nan if low == 0.0 < now else low - low
@@ -159,6 +165,28 @@ def _look_back(  # type: ignore[no-untyped-def]
             distance[j] = np.nan
 
 
+@kernel_part
+def _start(n, m):  # type: ignore[no-untyped-def]
+    """Return what `start_stretches` does of bands of `n` rows and a look-back of `m`.
+
+    As many instruments go side by side as bands alone have room for: of widths none is needed then.
+    """
+    rows, room, _, side = start_stretches(max(n, m))
+    return rows, room, np.zeros(min(SIDE, room // n), np.int64), side
+
+
+@kernel_part
+def _squeezes(  # type: ignore[no-untyped-def]
+    state, params, who, side, squares, a, z, wide, window, work, *outputs
+):
+    """Write the rows from `a` to `z`: of sums of squares about the mean of each band's closes."""
+    lowest, distance, contracting, contraction, in_range, rank, out = outputs
+    _widths(squares, int(params[0]), params[1], wide)
+    low, far, falls, fell = lowest[a:z], distance[a:z], contracting[a:z], contraction[a:z]
+    rest = in_range[a:z], rank[a:z], out[a:z]
+    _look_back(state, params, who, side, wide, window, work, low, far, falls, fell, *rest)
+
+
 @kernel
 def advance(  # type: ignore[no-untyped-def]
     state, params, offsets, close, lowest, distance, contracting, contraction, in_range, rank, out
@@ -168,18 +196,16 @@ def advance(  # type: ignore[no-untyped-def]
     And the lowest of these widths, NaN while it is not known.
     """
     n = int(params[0])
-    rows, room, who, side = start_stretches(max(n, int(params[2])))
+    rows, room, who, side = _start(n, int(params[2]))
     window, widths, work = np.empty((2, room)), np.empty(room), np.empty((6, room))
+    own, rest = (lowest, distance, contracting, contraction), (in_range, rank, out)
     a = offsets[0]
     while a < offsets[len(state)]:
         z, side = next_stretch(offsets, a, rows, who, side)
         x = load_windows(state, 0, n - 1, who, side, close[a:z], window[0])
-        wide = widths[: z - a]
         _, squares = short_moments(x, n, side, work)
-        _widths(squares, n, params[1], wide)
-        low, far, falls, fell = lowest[a:z], distance[a:z], contracting[a:z], contraction[a:z]
-        rest = in_range[a:z], rank[a:z], out[a:z]
-        _look_back(state, params, who, side, wide, window[1], work, low, far, falls, fell, *rest)
+        wide = widths[: z - a]
+        _squeezes(state, params, who, side, squares, a, z, wide, window[1], work, *own, *rest)
         a = z
 
 
@@ -189,18 +215,16 @@ def advance_long(  # type: ignore[no-untyped-def]
 ):
     """As `advance`, for long bands."""
     n = int(params[0])
-    rows, room, who, side = start_stretches(max(n, int(params[2])))
+    rows, room, who, side = _start(n, int(params[2]))
     window, widths, work = np.empty((2, room)), np.empty(room), np.empty((6, room))
+    own, rest = (lowest, distance, contracting, contraction), (in_range, rank, out)
     a = offsets[0]
     while a < offsets[len(state)]:
         z, side = next_stretch(offsets, a, rows, who, side)
         x = load_windows(state, 0, n - 1, who, side, close[a:z], window[0])
-        wide = widths[: z - a]
         _, squares = window_moments(x, n, side, work)
-        _widths(squares, n, params[1], wide)
-        low, far, falls, fell = lowest[a:z], distance[a:z], contracting[a:z], contraction[a:z]
-        rest = in_range[a:z], rank[a:z], out[a:z]
-        _look_back(state, params, who, side, wide, window[1], work, low, far, falls, fell, *rest)
+        wide = widths[: z - a]
+        _squeezes(state, params, who, side, squares, a, z, wide, window[1], work, *own, *rest)
         a = z
 
 
