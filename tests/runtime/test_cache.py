@@ -115,6 +115,20 @@ def test_appended_candles_alone_are_read(desk):
     assert desk.counts() == (4, 3, 0, 1)
 
 
+def test_bars_that_became_longer_keep_the_text_of_their_names_once(tmp_path):
+    name = "longer than a view of twelve bytes"
+    found = pl.DataFrame()
+    with new_store(tmp_path) as store:
+        engine = new_engine(store)
+        for part in candles(name, minutes(DAYS[0] + OPENS, 300)).iter_slices(50):
+            store.write(part, source_timeframe="1m")
+            found = engine.query([name], "5m").frame
+        assert engine.cache.counters.extensions == 5
+    names = found["instrument"]
+    validity, _, *texts = names.to_arrow(compat_level=pl.CompatLevel.newest()).buffers()
+    assert (validity, len(texts)) == (None, 1)
+
+
 def test_another_instruments_candles_cost_nothing(desk):
     desk.ask()
     for rows in (at(NOON, "B"), corrected(moment(DAYS[0] + OPENS), "B")):

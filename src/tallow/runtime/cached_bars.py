@@ -183,7 +183,7 @@ def bars_of(run: RangeRun, name: str, span: Span) -> CachedBars:
     frame = run.frames[0] if run.frames else run.make_run().empty_frame()
     snapshots = SparseSnapshots(tuple(run.snapshots.get(name, ())))
     moment = run.candles.known_until
-    return CachedBars(frame.rechunk(), span, moment, snapshots, run.read, run.quarantine)
+    return CachedBars(_in_one_piece(frame, name), span, moment, snapshots, run.read, run.quarantine)
 
 
 def resume_from(
@@ -200,10 +200,19 @@ def resume_from(
     stay = kept.frame.head(int(np.searchsorted(kept.opens, _first_open(start))))
     return replace(
         later,
-        frame=stay.vstack(later.frame).rechunk(),
+        frame=_in_one_piece(stay.vstack(later.frame), name),
         snapshots=kept.snapshots.forget(start.boundary).put(later.snapshots.kept),
         read=kept.read.plus(later.read),
     )
+
+
+def _in_one_piece(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return an instrument's bars with one chunk a column.
+
+    Names of joined pieces would keep the texts of each of them, of 4 kB at least (Polars 2.1.0).
+    """
+    names = pl.Series("instrument", [name], pl.String).new_from_index(0, len(frame))
+    return frame.with_columns(names).rechunk()
 
 
 def _first_open(snapshot: Snapshot) -> int:
