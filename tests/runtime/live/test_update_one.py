@@ -92,12 +92,29 @@ def test_the_clock_holds_for_a_single_candle():
     [
         (("TCS", 1.5, 1, 1, 1, 1, 1), "must be numbers, a whole one as time"),
         (("TCS", OPENS, "x", 1, 1, 1, 1), "could not convert string to float"),
+        (("TCS", "09:15", 1, 1, 1, 1, 1), "must be numbers, a whole one as time"),
+        (("TCS", OPENS, 1, 1, 1, 1, 1, "x"), "must be numbers, a whole one as time"),
         ((4, OPENS, 1, 1, 1, 1, 1), "must be numbers that `numbers` gave"),
     ],
 )
 def test_what_is_no_candle_is_an_error(given, message):
+    live = LiveEngine("5m", "ema(1)")
     with pytest.raises(CandleInputError, match=message):
-        LiveEngine("5m").update_one(*given)
+        live.update_one(*given)
+    assert live.names == []
+    # A candle of a known instrument goes another way.
+    live.update_one("TCS", OPENS, 1.0, 1.0, 1.0, 1.0, 1.0)
+    with pytest.raises(CandleInputError, match=message):
+        live.update_one(*given)
+    assert live.latest()["candles"].to_list() == [1]
+
+
+def test_open_interest_that_is_no_finite_number_is_missing():
+    live = LiveEngine("1m", "ema(1)")
+    for minute, interest in enumerate((None, 7.0, float("inf"))):
+        live.update_one("TCS", OPENS + minute * MINUTE_US, 1.0, 1.0, 1.0, 1.0, 1.0, interest)
+        expected = interest if interest == 7.0 else None
+        assert live.latest().to_dicts()[0].get("open_interest") == expected
 
 
 def test_a_store_has_the_candle(tmp_path):

@@ -8,7 +8,7 @@ from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.kernel import kernel, kernel_part, read_only
 from tallow.data.kernels.aggregate import BAR, CLOSES, HAS_BAR, INSIDE, LAST_TIME, OPENS
 
-UPDATES_VERSION = 6
+UPDATES_VERSION = 7
 """What these passes do to a live state: part of a saved one, raised where they do otherwise."""
 
 

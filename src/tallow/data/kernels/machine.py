@@ -6,6 +6,8 @@ call hands over a few numbers, whatever the plan.
 
 from __future__ import annotations
 
+from struct import Struct
+
 import numpy as np
 
 from tallow.core.entries import (
@@ -38,18 +40,22 @@ from tallow.data.kernels.live_rows import _same, fill_rows, find_rows
 from tallow.data.kernels.rows import TIME_MAX_US, rows_hold
 
 BLOCKS, STARTS, TIMEFRAMES, CALENDARS, RING, SLOTS, PLACES, FIRST, FOLLOWING, STRIDE = range(10)
-STATES, STATE_COUNT, STATE_SLOTS, SPARE = range(10, 14)
+STATES, STATE_COUNT, STATE_SLOTS, OUT, SPARE = range(10, 15)
 """Places in a layout, int64: addresses of the timeframes' blocks and of where each begins; how many
 there are; addresses of every instrument's calendar, and of the ring of kept candles, which has so
 many slots of so many instruments; addresses of the numbers of each instrument's first candle there
 and of its next one; at multiples of which number a snapshot is due; the address of where its states
-lie, how many there are, in so many slots; the address of memory for what is of no use afterwards.
+lie, how many there are, in so many slots; the addresses of memory for the rows of a single candle,
+and for what is of no use afterwards, where a single candle lies first, as `CANDLE` packs it.
 
 States are int64 ``[states, 3]``: the address of all instruments', that of the first one's first
 snapshot, the size; a snapshot is a row of all states."""
 
 FIELDS = 7
 """Numbers of a candle: timestamp, open, high, low, close, volume, open interest."""
+
+CANDLE = Struct(f"={FIELDS}dq")
+"""A single candle in the spare memory, behind which its timestamp is a whole number."""
 
 LOOK, APPENDED, REVISED, REPEATED = range(4)
 """What a candle was: something about it needs a closer look, and nothing has changed; later than
@@ -281,34 +287,32 @@ def _step_all(layout, which, first, now, revision, again, out, memory):  # type:
 
 
 @kernel_quick
-def take_candle(  # type: ignore[no-untyped-def]
-    layout, number, time, open_, high, low, close, volume, interest, now, revision, out
-):
-    """Take one candle in every timeframe, and keep it, if it breaks no rule; see `take_kept`.
+def take_candle(layout, number, now, revision):  # type: ignore[no-untyped-def]
+    """Take the candle that lies first in the spare memory, if it breaks no rule; see `take_kept`.
 
-    `number` is the instrument's; the time int64 microseconds.
+    `number` is the instrument's. A call costs more for each argument than for what it reads itself.
     """
     memory = integers_at(layout, SPARE + 1)[SPARE]
-    candle, stamp = floats_at(memory, FIELDS), integers_at(memory + 8 * FIELDS, 1)
-    candle[0], candle[1], candle[2], candle[3] = time, open_, high, low
-    candle[4], candle[5], candle[6] = close, volume, interest
-    stamp[0] = time
+    candle = floats_at(memory, FIELDS)
     if not rows_hold(
         inputs_at(memory + 8, 1),
         inputs_at(memory + 16, 1),
         inputs_at(memory + 24, 1),
         inputs_at(memory + 32, 1),
         inputs_at(memory + 40, 1),
-        times_at(memory + 56, 1),
+        times_at(memory + 8 * FIELDS, 1),
         True,
         TIME_MAX_US,
     ):
         return LOOK, 0, 0
-    return take_kept(layout, number, now, revision, out)
+    if not np.isfinite(candle[6]):
+        # As in reading: what is not a finite number is missing.
+        candle[6] = np.nan
+    return take_kept(layout, number, now, revision)
 
 
 @kernel_part
-def take_kept(layout, number, now, revision, out):  # type: ignore[no-untyped-def]
+def take_kept(layout, number, now, revision):  # type: ignore[no-untyped-def]
     """Take the candle that lies first in the spare memory in every timeframe, and keep it.
 
     Returns what it was, how many rows have changed, and how many operations raised. It asks for a
@@ -338,8 +342,8 @@ def take_kept(layout, number, now, revision, out):  # type: ignore[no-untyped-de
         following[number] = position + 1
     which = integers_at(memory + 8 * FIELDS, 1)
     which[0] = number
-    behind, at = memory + 8 * (FIELDS + 1), out.ctypes.data
-    rows, failed = _step_all(layout, which, memory, now, revision, again, at, behind)
+    behind = memory + 8 * (FIELDS + 1)
+    rows, failed = _step_all(layout, which, memory, now, revision, again, given[OUT], behind)
     return kind, rows, failed
 
 

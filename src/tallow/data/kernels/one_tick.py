@@ -88,7 +88,6 @@ def take_tick(  # type: ignore[no-untyped-def]
     cumulative,
     now,
     revision,
-    out,
 ):
     """Add a tick to its minute, and take that as a candle in every timeframe; see `take_kept`.
 
@@ -102,7 +101,7 @@ def take_tick(  # type: ignore[no-untyped-def]
         Addresses of a layout of `tallow.data.kernels.machine`, or 0, and of one of a book.
     number, time, sequence, price, quantity, session, cumulative
         As `tallow.data.ticks.TickBuilder.add` takes them.
-    now, revision, out
+    now, revision
         As there.
     """
     book = integers_at(given, BOOK_NUMBERS)
@@ -129,5 +128,5 @@ def take_tick(  # type: ignore[no-untyped-def]
     candle[0], candle[6] = made.whole[1, last], np.nan
     for field in range(5):
         candle[1 + field] = made.real[field, last]
-    kind, rows, failed = take_kept(layout, number, now, revision, out)
+    kind, rows, failed = take_kept(layout, number, now, revision)
     return (MADE, many, 0) if kind == LOOK else (kind, rows, failed)

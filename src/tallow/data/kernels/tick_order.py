@@ -14,7 +14,7 @@ PRICE, TRADED, TOTAL, SESSION, PEAK = 0, 1, 2, 3, 4
 """Rows of `Ticks`. A tick has a traded quantity (then its total is -1) or a cumulative total (then
 it traded 0). The peak is the session's highest total up to this tick; NaN: not yet known."""
 
-TICKS_VERSION = 7
+TICKS_VERSION = 8
 """Which candles ticks make: part of a saved state, raised where they make others."""
 
 

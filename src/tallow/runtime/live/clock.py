@@ -132,9 +132,9 @@ class SureTimes:
                 max(each[0] for each in found),
                 min(each[1] for each in found),
             )
-        return self._first <= moment < self._until and (
-            moment <= self._clock.covered or self._clock.covers(moment)
-        )
+            if not self._first <= moment < self._until:
+                return False
+        return moment <= self._clock.covered or self._clock.covers(moment)
 
 
 class _TradingTime:

@@ -184,17 +184,6 @@ class Intake:
             assert self.follower is not None
             self.follower.note_write(report)
 
-    def number(self, instrument: str | int) -> int:
-        """Return an instrument's number, by its name, which is added if it is new, or its number.
-
-        Raises
-        ------
-        CandleInputError
-            If it is a number that is not known.
-        """
-        known = self.known_number(instrument)
-        return int(self.numbers((str(instrument),))[0]) if known is None else known
-
     def known_number(self, instrument: str | int) -> int | None:
         """Return an instrument's number, by its name or its number; None where a name is new.
 
@@ -208,19 +197,26 @@ class Intake:
         self._require_numbers(instrument, instrument)
         return instrument
 
-    def take_one(self, number: int, candle: Candle) -> Outcome | StepRows:
-        """Take one candle: in one call where nothing about it asks for a closer look."""
-        rows = self.take_sure(number, candle)
-        if rows is None:
-            return self.take_unchecked(np.array([number]), np.array([candle]))
-        return rows
+    def take_one(self, instrument: str | int, candle: Candle) -> Outcome:
+        """Check and take one candle; a name that is new is added."""
+        number = self.known_number(instrument)
+        if number is None:
+            number = int(self.numbers((str(instrument),))[0])
+        return self.take_unchecked(np.array([number]), np.array([candle]))
 
     def take_sure(self, number: int, candle: Candle) -> StepRows | None:
-        """Take one candle in one call; None where something about it asks for a closer look."""
-        moment = candle[0]
-        if self.follower is not None or not self._sure.holds(moment):
+        """Take one candle in one call; None where something about it asks for a closer look.
+
+        Its values may be anything; then who looks closer says what is wrong.
+        """
+        if self.follower is not None:
             return None
-        rows = self._state.take_one(number, candle)
+        moment = candle[0]
+        try:
+            is_sure = self._sure.holds(moment)
+        except TypeError:
+            return None
+        rows = self._state.take_one(number, candle) if is_sure else None
         if rows is not None:
             self.clock.note_newest(moment)
         return rows

@@ -118,7 +118,8 @@ class LiveState:
 
     def _next(self) -> int:
         """Return a revision above all before, of earlier engines too: the time in microseconds."""
-        return max(self.revision + 1, now_us())
+        now = now_us()
+        return now if now > self.revision else self.revision + 1
 
     def newest_bars(self, which: Ints, candles: int) -> list[BarRows]:
         """Return each timeframe's bars of instruments' newest candles, so many or more."""

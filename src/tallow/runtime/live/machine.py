@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +16,11 @@ from tallow.data.kernels.machine import (
     APPENDED,
     BLOCKS,
     CALENDARS,
+    CANDLE,
     FIRST,
     FOLLOWING,
     LOOK,
+    OUT,
     PLACES,
     REPEATED,
     REVISED,
@@ -49,6 +52,8 @@ _COUNTS = 3
 
 Candle = tuple[int, float, float, float, float, float, float]
 """A candle as a row of the memory has it: microseconds, prices, volume, open interest."""
+
+_pack = CANDLE.pack_into
 
 Tick = tuple[int, int, float, float, float, bool]
 """A tick: microseconds, sequence number, price, quantity, session, whether that is a total."""
@@ -180,9 +185,11 @@ class LiveMachine:
         self._failed: list[dict[str, set[int]]] = []
         self._at = _address(self._layout)
         self._spare, self._spare_each, self._spare_fixed = np.empty(0), 0, 0
+        self._single = self._spare.data
         self.fields = [each.fields for each in timeframes]
         self._row_size = sum(_ROW + len(fields) for fields in self.fields)
-        self._room_of_one = _COUNTS * len(timeframes) + 2 * self._row_size
+        self._out = np.empty(_COUNTS * len(timeframes) + 2 * self._row_size)
+        self._layout[OUT] = _address(self._out)
 
     def disconnect(self) -> None:
         """Forget where the states lie: their arrays are others now."""
@@ -257,15 +264,18 @@ class LiveMachine:
     def take(self, number: int, candle: Candle, now: int, revision: int) -> StepRows | None:
         """Take one candle and keep it; None where something about it asks for a closer look.
 
-        Its time must be known to be right; the others as in `step`.
+        Its time must be known to be right, and its values may be anything; the others as in `step`.
         """
         if not self._can_alone():
             return None
-        out = np.empty(self._room_of_one)
-        kind, count, raised = take_candle(self._at, number, *candle, now, revision, out)
+        try:
+            _pack(self._single, 0, *candle, candle[0])
+        except struct.error:
+            return None
+        kind, count, raised = take_candle(self._at, number, now, revision)
         if kind == LOOK:
             return None
-        rows = StepRows(self, kind, count, out, revision)
+        rows = StepRows(self, kind, count, self._out.copy(), revision)
         if raised:
             rows.refill(self._timeframes, np.array([number]), self._calendar_of)
         return rows
@@ -280,14 +290,13 @@ class LiveMachine:
         nothing has changed.
         """
         at = self._at if self._can_alone() and alone else 0
-        out = np.empty(self._room_of_one)
         count: int
-        kind, count, raised = take_tick(at, book, number, *tick, now, revision, out)
+        kind, count, raised = take_tick(at, book, number, *tick, now, revision)
         if kind == LOOK:
             return None
         if kind == MADE:
             return count
-        rows = TickRows(self, kind, count, out, revision)
+        rows = TickRows(self, kind, count, self._out.copy(), revision)
         if raised:
             rows.refill(self._timeframes, np.array([number]), self._calendar_of)
         return rows
@@ -304,6 +313,8 @@ class LiveMachine:
         if len(self._spare) < wanted:
             self._spare = np.empty(wanted)
             self._layout[SPARE] = _address(self._spare)
+            # Where the driver finds a single candle.
+            self._single = self._spare.data
 
 
 def _entry(operation: Operation) -> tuple[int, int] | None:

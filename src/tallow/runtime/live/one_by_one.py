@@ -9,7 +9,9 @@ from typing import Any
 
 from tallow.runtime.live.answers import LiveAnswers
 from tallow.runtime.live.intake import Intake
+from tallow.runtime.live.machine import StepRows
 from tallow.runtime.live.one_row import OneRow, candle_positions
+from tallow.runtime.live.outcome import Outcome
 from tallow.runtime.live.tick_intake import TickIntake
 from tallow.runtime.live.update_rows import candle_of, tick_of
 from tallow.runtime.live.updates import LiveUpdate
@@ -47,11 +49,17 @@ class OneByOne:
         CandleInputError
             If a value is not a number, or the instrument's number is not known.
         """
-        candle = candle_of(timestamp, open, high, low, close, volume, open_interest)
+        interest = math.nan if open_interest is None else open_interest
+        candle = timestamp, open, high, low, close, volume, interest
         with self._sharing():
-            self._intake.saw_interest |= open_interest is not None
-            number = self._intake.number(instrument)
-            return self._answers.one(self._intake.take_one(number, candle))
+            intake = self._intake
+            number = intake.known_number(instrument)
+            found: Outcome | StepRows | None
+            found = None if number is None else intake.take_sure(number, candle)
+            if found is None:
+                found = intake.take_one(instrument, candle_of(candle))
+            intake.saw_interest |= open_interest is not None
+            return self._answers.one(found)
 
     def update_tick(
         self,
@@ -92,8 +100,7 @@ class OneByOne:
         moment, name, *numbers, interest = row
         if name is None or None in numbers:
             return None
-        if interest is None or not math.isfinite(interest):
-            interest = math.nan
+        interest = math.nan if interest is None else interest
         with self._sharing():
             number = self._intake.known_number(name)
             if number is None:

@@ -21,6 +21,7 @@ from tallow.data.kernels.rows import TIME_MAX_US, rows_hold
 from tallow.data.reading.row_keys import WHOLE_MAX
 from tallow.data.reading.rules import first_broken
 from tallow.data.reading.schema import NUMBERS, TIME_TYPE
+from tallow.runtime.live.machine import Candle
 from tallow.runtime.live.memory import FIELDS, INTEREST, TIME
 
 _AS_TIMES = "; of times, .astype('datetime64[us]').astype('int64') makes microseconds"
@@ -69,23 +70,20 @@ _PLAIN = (np.dtype(np.float64), np.dtype(np.int64))
 """Types that need no conversion: of floats, and of whole numbers."""
 
 
-def candle_of(
-    timestamp: object, *prices_and_volume: object
-) -> tuple[int, float, float, float, float, float, float]:
-    """Return a caller's plain numbers as a candle's row; None as open interest is missing.
+def candle_of(values: Candle) -> Candle:
+    """Return a caller's plain numbers as a candle's row.
 
     Raises
     ------
     CandleInputError
         If a value is not a number, or the time not a whole one.
     """
-    *values, interest = prices_and_volume
+    timestamp, *prices_and_volume, interest = values
     try:
-        first, high, low, last, volume = map(float, values)  # type: ignore[arg-type]
-        known = math.nan if interest is None else float(interest)  # type: ignore[arg-type]
+        first, high, low, last, volume = map(float, prices_and_volume)
         # As in reading: what is not a finite number is missing.
-        known = known if math.isfinite(known) else math.nan
-        return index(timestamp), first, high, low, last, volume, known  # type: ignore[arg-type]
+        known = float(interest) if math.isfinite(interest) else math.nan
+        return index(timestamp), first, high, low, last, volume, known
     except (TypeError, ValueError, OverflowError) as error:
         raise CandleInputError(f"update: {error}; must be numbers, a whole one as time") from error
 
