@@ -9,6 +9,7 @@ matter of each indicator, and not checked again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tallow.plan.plan import make_plan
 from tallow.runtime.operations import Machine, join_states, split_states
 from tallow.testing import contract
 from tallow.testing.cases import UNWRITTEN, Case
-from tallow.testing.histories import Rows, length, uneven
+from tallow.testing.histories import Rows, length, part, uneven
 
 CHAINS = (
     "sma(20, source=hl2)",
@@ -75,6 +76,12 @@ class ChainCase(Case):
         assert not self.machine.fill(states, bounds, rows, out)
         state[:] = join_states(states)
         return list(out)
+
+    def run_pieces(self, rows: Rows, cuts: Sequence[int]) -> list[Floats]:
+        state = self.start()
+        bounds = pairwise([0, *cuts, length(rows)])
+        pieces = [self.feed(state, part(rows, start, end)) for start, end in bounds]
+        return [np.concatenate(column) for column in zip(*pieces, strict=True)]
 
 
 def test_a_source_is_missing_midway() -> None:
