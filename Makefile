@@ -29,13 +29,14 @@ help:  ## List the targets
 
 setup: $(READY)  ## Make .venv with all it takes to develop
 
-# The build backend is pinned like the rest: it is installed first, and pip's own isolated (and
-# unpinned) build environment is switched off.
+# pip is pinned like the rest, as an old one takes twice as long to find what fits together. So is
+# the build backend: it is installed first, and pip's own isolated (and unpinned) build environment
+# is switched off.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Tallow needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || { echo "Making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); }
-	$(INSTALL) "Installing what builds packages" $(PINNED) hatchling editables
-	$(INSTALL) "Installing Tallow, and what it takes to develop it: once, a minute or two" \
+	$(INSTALL) "Installing what builds packages" $(PINNED) pip hatchling editables
+	$(INSTALL) "Installing Tallow, and what it takes to develop it: once, about a minute" \
 		$(PINNED) --no-build-isolation --editable '.[dev]'
 	@touch $@
 

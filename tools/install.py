@@ -15,7 +15,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-PIP = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check")
+PIP = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile")
+"""A module is compiled when it is first imported: most of what comes along never is."""
+
 TICK_SECONDS = 0.5
 STEPS = (
     (re.compile(r"Collecting ([\w.-]+)"), "collecting", "collecting packages"),
